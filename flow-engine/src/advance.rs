@@ -1,0 +1,201 @@
+//! The one entry: an event in, a transition out.
+
+use crate::{
+    button_id::ButtonId,
+    catalog::Flows,
+    conversation::{Conversation, Session, Tap},
+    input::{Input, Reply},
+    matching::{Chosen, Meaning, in_session, tapped},
+    model::{Flow, FlowVersion, VersionId},
+    run::Run,
+    step::{MessageAction, StepKind},
+    transition::{Note, Transition},
+};
+use std::time::Duration;
+
+/// The same button of the same message again within this time does nothing.
+const DOUBLE_TAP: Duration = Duration::from_secs(10);
+/// A miss this soon after the question is recorded, not answered: three short messages in a row get one answer.
+const MISS_GRACE: Duration = Duration::from_secs(2);
+
+/// Settings of the engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// How long a session lives after it last moved. WhatsApp's customer service window is 24 hours.
+    pub session_ttl: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { session_ttl: Duration::from_secs(24 * 60 * 60) }
+    }
+}
+
+/// The flow versions that [`advance`] will ask for: the session's, and that of a tapped button.
+#[must_use]
+pub fn versions_needed(conversation: &Conversation, input: &Input) -> Vec<VersionId> {
+    let mut needed: Vec<VersionId> = conversation.session.iter().map(|session| session.flow_version).collect();
+    if let Some(id) = input.reply.button().and_then(|text| text.parse::<ButtonId>().ok())
+        && !needed.contains(&id.version)
+    {
+        needed.push(id.version);
+    }
+    needed
+}
+
+/// Advances one conversation by one event.
+#[must_use]
+pub fn advance(conversation: &Conversation, input: &Input, flows: Flows<'_>, rules: Rules) -> Transition {
+    let mut run = Run::new(&input.phone_number_id, input.at, rules.session_ttl);
+    if input.reply == Reply::NotAReply {
+        run.note(Note::NotAReply);
+        return finish(conversation.clone(), run);
+    }
+    let live = live_session(conversation.session.as_ref(), input, flows, &mut run);
+    if let Some(result) = tapped(input, live.as_ref().map(|live| live.session), flows) {
+        match result {
+            Ok(chosen) => return tap(conversation, input, live.as_ref(), &chosen, run),
+            Err(why) => run.note(Note::TapAsText { why }),
+        }
+    }
+    // Taps apart, a reply that comes in on another number than the session's is one without a session.
+    let same_number = |live: &Live<'_>| live.session.phone_number_id == input.phone_number_id;
+    let session = match live {
+        Some(live) if same_number(&live) => reply(&live, input, flows, &mut run),
+        Some(_) => {
+            run.note(Note::SessionOver { why: "another number" });
+            without_session(input, flows, &mut run)
+        }
+        None => without_session(input, flows, &mut run),
+    };
+    finish(Conversation { session, last_tap: conversation.last_tap.clone() }, run)
+}
+
+fn finish(conversation: Conversation, run: Run<'_>) -> Transition {
+    Transition { conversation, sends: run.sends, notes: run.notes, run_limit: run.run_limit }
+}
+
+/// A session that still counts, with the place it waits at.
+struct Live<'a> {
+    session: &'a Session,
+    version: &'a FlowVersion,
+    step: usize,
+}
+
+fn live_session<'a>(
+    session: Option<&'a Session>,
+    input: &Input,
+    flows: Flows<'a>,
+    run: &mut Run<'_>,
+) -> Option<Live<'a>> {
+    let session = session?;
+    let over = |run: &mut Run<'_>, why| {
+        run.note(Note::SessionOver { why });
+        None
+    };
+    if session.expires_at <= input.at {
+        return over(run, "expired");
+    }
+    let Some((_, version)) = flows.version(session.flow_version) else { return over(run, "flow deleted") };
+    match version.index_of(&session.current_step_id.0) {
+        Some(step) => Some(Live { session, version, step }),
+        None => over(run, "step missing"),
+    }
+}
+
+/// A tap that can be followed: on from that button, whatever the session says.
+fn tap(
+    conversation: &Conversation,
+    input: &Input,
+    live: Option<&Live<'_>>,
+    chosen: &Chosen<'_>,
+    mut run: Run<'_>,
+) -> Transition {
+    let tap = Tap {
+        button: input.reply.button().unwrap_or_default().to_owned(),
+        message: input.context_id.clone(),
+        at: input.at,
+    };
+    let again = conversation.last_tap.as_ref().is_some_and(|last| {
+        last.button == tap.button && last.message == tap.message && tap.at.since(last.at) < DOUBLE_TAP
+    });
+    if again {
+        run.note(Note::DoubleTap);
+        return finish(conversation.clone(), run);
+    }
+    let same_flow = live.filter(|live| live.session.flow_id == chosen.version.flow_id);
+    let since = same_flow.map_or(input.at, |live| live.session.created_at);
+    let session = choose(chosen, since, &mut run);
+    finish(Conversation { session, last_tap: Some(tap) }, run)
+}
+
+fn choose(chosen: &Chosen<'_>, since: crate::Timestamp, run: &mut Run<'_>) -> Option<Session> {
+    let step = &chosen.version.steps[chosen.step];
+    run.note(Note::Chosen { step: step.id.clone(), option: chosen.option, by: chosen.by });
+    let next = match &step.kind {
+        StepKind::Message(message) => message.buttons.get(chosen.option).and_then(|button| button.next.as_deref()),
+        _ => None,
+    };
+    run.from(chosen.version, chosen.version.target(next), since)
+}
+
+/// A reply to a live session.
+fn reply(live: &Live<'_>, input: &Input, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
+    match in_session(input, flows, live.version, live.step) {
+        Meaning::Chosen(chosen) => choose(&chosen, live.session.created_at, run),
+        Meaning::Starts(flow) => start(flow, "trigger", run),
+        Meaning::Answers => {
+            let step = &live.version.steps[live.step];
+            run.note(Note::Answered { step: step.id.clone() });
+            run.from(live.version, live.version.target(step.next.as_deref()), live.session.created_at)
+        }
+        Meaning::Misses(message) => miss(live, message, input, flows, run),
+    }
+}
+
+fn miss(
+    live: &Live<'_>,
+    message: &MessageAction,
+    input: &Input,
+    flows: Flows<'_>,
+    run: &mut Run<'_>,
+) -> Option<Session> {
+    let session = live.session;
+    let step = live.version.steps[live.step].id.clone();
+    if input.at.since(session.asked_at) < MISS_GRACE {
+        run.note(Note::MissedTooSoon);
+        return Some(session.clone());
+    }
+    let fallback = &message.fallback;
+    if session.misses < fallback.retries {
+        let misses = session.misses + 1;
+        run.note(Note::Missed { step, misses });
+        run.ask_again(live.version, live.step, fallback.message.as_deref());
+        let expires_at = input.at.plus(run.ttl);
+        return Some(Session { misses, asked_at: input.at, updated_at: input.at, expires_at, ..session.clone() });
+    }
+    if let Some(next) = &fallback.next {
+        run.note(Note::FellBack { step });
+        return run.from(live.version, live.version.target(Some(next)), session.created_at);
+    }
+    run.note(Note::GaveUp { step });
+    without_session(input, flows, run)
+}
+
+/// A reply that no session takes: a trigger, else `*`, else nothing. (Old buttons were asked before.)
+fn without_session(input: &Input, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
+    if let Some(flow) = input.reply.typed().and_then(|text| flows.catalog.triggered_by(text, &input.sender)) {
+        return start(flow, "trigger", run);
+    }
+    if let Some(flow) = flows.catalog.catch_all(&input.sender) {
+        return start(flow, "*", run);
+    }
+    run.note(Note::NoFlow);
+    None
+}
+
+fn start(flow: &Flow, by: &'static str, run: &mut Run<'_>) -> Option<Session> {
+    run.note(Note::Started { flow: flow.id.clone(), by });
+    let first = (!flow.version.steps.is_empty()).then_some(0);
+    run.from(&flow.version, first, run.now)
+}

@@ -1,0 +1,38 @@
+//! WhatsApp flows as a pure function.
+//!
+//! [`advance`] takes where a conversation stands and what the person wrote, and returns where it stands now and what
+//! to send. It knows no time, no randomness, no storage and none of Meta's JSON: all of that is passed in, so the same
+//! input always gives the same [`Transition`].
+//!
+//! ```text
+//! Conversation + Input + Flows + now  ──advance──>  Transition { conversation, sends, notes, run_limit }
+//! ```
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should"))]
+
+mod advance;
+mod button_id;
+mod catalog;
+mod content;
+mod conversation;
+mod fold;
+mod input;
+mod matching;
+mod model;
+mod run;
+pub mod step;
+mod time;
+mod transition;
+pub mod validate;
+
+pub use advance::{Rules, advance, versions_needed};
+pub use button_id::ButtonId;
+pub use catalog::{Catalog, Flows};
+pub use content::{Choice, Content, Limits, MediaSource};
+pub use conversation::{Conversation, Session, Tap};
+pub use fold::fold;
+pub use input::{Input, Reply};
+pub use model::{Flow, FlowId, FlowStatus, FlowVersion, StepId, VersionId, parse_recipients, parse_triggers};
+pub use run::MAX_STEPS_PER_EVENT;
+pub use step::{STEP_TYPES, Step};
+pub use time::Timestamp;
+pub use transition::{Note, Send, Transition};

@@ -1,0 +1,189 @@
+//! Flows as the builder saved them, parsed leniently: an old row with a fault still runs, as far as it can.
+
+use crate::{fold::fold, step::Step, time::Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{collections::HashMap, fmt, sync::Arc};
+
+/// A flow's id, made by the builder or by this system.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FlowId(pub Arc<str>);
+
+/// A step's id, unique in its flow.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(pub Arc<str>);
+
+/// The row number of an immutable flow version, unique over all flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct VersionId(pub i64);
+
+impl fmt::Display for FlowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for FlowId {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<&str> for StepId {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Whether a flow may start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum FlowStatus {
+    /// It may.
+    Active,
+    /// A draft, or switched off: running sessions finish, none starts.
+    Inactive,
+}
+
+impl FlowStatus {
+    /// Reads `ACTIVE` or `INACTIVE` in any case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_uppercase().as_str() {
+            "ACTIVE" => Some(Self::Active),
+            "INACTIVE" => Some(Self::Inactive),
+            _ => None,
+        }
+    }
+
+    /// The word in the table and the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Inactive => "INACTIVE",
+        }
+    }
+}
+
+/// A flow with its newest version.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    /// Its id.
+    pub id: FlowId,
+    /// Whether it may start.
+    pub status: FlowStatus,
+    /// Its triggers, folded; `*` among them takes whatever nothing else takes.
+    pub triggers: Vec<String>,
+    /// Who may start it (phones as digits, or user ids); empty = everyone.
+    pub recipients: Vec<String>,
+    /// When it was made: of several flows with one trigger the oldest wins.
+    pub created_at: Timestamp,
+    /// What runs when it starts now.
+    pub version: Arc<FlowVersion>,
+}
+
+impl Flow {
+    /// Whether one of these ids (phones with or without `+`, user ids) may start the flow.
+    #[must_use]
+    pub fn may_be_started_by(&self, sender: &[String]) -> bool {
+        self.recipients.is_empty()
+            || sender.iter().any(|id| {
+                let id = normalize_identity(id);
+                self.recipients.contains(&id)
+            })
+    }
+}
+
+/// One immutable save of a flow.
+#[derive(Debug)]
+pub struct FlowVersion {
+    /// Its row.
+    pub id: VersionId,
+    /// The flow it belongs to.
+    pub flow_id: FlowId,
+    /// Its steps, in the order of the builder; the first is where it begins.
+    pub steps: Vec<Step>,
+    by_id: HashMap<StepId, usize>,
+}
+
+impl FlowVersion {
+    /// Parses `automationJson`. Never fails: what can't be run is a step that says so.
+    #[must_use]
+    pub fn parse(id: VersionId, flow_id: FlowId, automation: &Value) -> Self {
+        let steps: Vec<Step> = match automation {
+            Value::Array(items) => items.iter().map(Step::parse).collect(),
+            _ => Vec::new(),
+        };
+        let mut by_id = HashMap::with_capacity(steps.len());
+        for (index, step) in steps.iter().enumerate() {
+            by_id.entry(step.id.clone()).or_insert(index);
+        }
+        Self { id, flow_id, steps, by_id }
+    }
+
+    /// Index of the step with this id; the first of several.
+    #[must_use]
+    pub fn index_of(&self, id: &str) -> Option<usize> {
+        self.by_id.get(&StepId::from(id)).copied()
+    }
+
+    /// Where a `next` leads: an index, or the end of the flow (empty, null, a missing step, or `"end"` where no step
+    /// has that id).
+    #[must_use]
+    pub fn target(&self, next: Option<&str>) -> Option<usize> {
+        next.filter(|id| !id.is_empty()).and_then(|id| self.index_of(id))
+    }
+}
+
+/// Reads a `trigger`: an array of strings, or a JSON-encoded one, or (old rows) a bare word. Folded, without blanks.
+#[must_use]
+pub fn parse_triggers(value: &Value) -> Vec<String> {
+    let parsed;
+    let items: Vec<&str> = match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        Value::String(text) => match serde_json::from_str::<Value>(text) {
+            Ok(Value::Array(items)) => {
+                parsed = items;
+                parsed.iter().filter_map(Value::as_str).collect()
+            }
+            Ok(Value::String(_)) | Err(_) => vec![text.as_str()],
+            Ok(_) => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
+    items.into_iter().map(fold).filter(|trigger| !trigger.is_empty()).collect()
+}
+
+/// Reads a `recipientArray`: strings, or objects that hold a phone or user id under one of the names in use.
+#[must_use]
+pub fn parse_recipients(value: &Value) -> Vec<String> {
+    const NAMES: [&str; 6] = ["phone", "phoneNumber", "wa_id", "user_id", "recipientId", "id"];
+    let Value::Array(items) = value else { return Vec::new() };
+    items
+        .iter()
+        .flat_map(|item| match item {
+            Value::String(text) => vec![normalize_identity(text)],
+            Value::Object(fields) => {
+                NAMES.iter().filter_map(|name| fields.get(*name)?.as_str()).map(normalize_identity).collect()
+            }
+            _ => Vec::new(),
+        })
+        .filter(|id| !id.is_empty())
+        .collect()
+}
+
+/// A phone as its digits; anything with letters in it (a business-scoped user id) as it is.
+fn normalize_identity(text: &str) -> String {
+    let text = text.trim();
+    if text.chars().any(char::is_alphabetic) { text.to_owned() } else { text.chars().filter(char::is_ascii_digit).collect() }
+}

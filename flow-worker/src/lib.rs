@@ -1,0 +1,1 @@
+//! Advances conversations: load, advance, commit, hand over.

@@ -1,0 +1,124 @@
+//! The sender's ledger: job rows and the only ways in which they change.
+
+use super::Stored;
+use crate::{
+    ids::{JobId, PhoneNumberId, RecipientId},
+    job::{ClaimedJob, JobRef, JobState},
+};
+use async_trait::async_trait;
+use flow_engine::Timestamp;
+
+/// Names this process in its claims; drawn at its start.
+pub type Owner = str;
+
+/// What became of a claim.
+#[derive(Debug, Clone)]
+pub enum ClaimOutcome {
+    /// The job is ours to send, once.
+    Claimed(Box<ClaimedJob>),
+    /// An earlier job of its lane is still open; that one goes first.
+    Behind,
+    /// It is not waiting any more: sent, dead, or claimed by another.
+    Gone,
+}
+
+/// What a claimed attempt came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Meta took it, under this id.
+    Sent {
+        /// Meta's id.
+        wamid: String,
+    },
+    /// To be tried again.
+    Retry {
+        /// Not before.
+        due_at: Timestamp,
+        /// Whether this attempt counts.
+        spent: bool,
+    },
+    /// It may have been sent: look again at `due_at`.
+    Unknown {
+        /// Not before.
+        due_at: Timestamp,
+    },
+    /// Given up: a dead letter is written in the same transaction.
+    Dead {
+        /// A reason of the contract.
+        reason: &'static str,
+    },
+}
+
+/// The end of one claimed attempt; takes effect only for that owner and attempt.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt.
+    pub attempt: i32,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Meta's error code, where there was one.
+    pub code: Option<i64>,
+    /// What went wrong, for people; no message text, no token.
+    pub error: Option<String>,
+}
+
+/// An open job as the ledger knows it, without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenJob {
+    /// Its id, number, recipient and place.
+    pub job: JobRef,
+    /// Where it stands.
+    pub state: JobState,
+    /// Not to be touched before; `None` = at once.
+    pub due_at: Option<Timestamp>,
+    /// When it was last claimed.
+    pub claimed_at: Option<Timestamp>,
+    /// By whom.
+    pub owner: Option<String>,
+    /// Resends after an unknown outcome so far.
+    pub resends: i32,
+}
+
+/// How an unknown outcome is settled when no status came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Send it once more.
+    Resend,
+    /// Give it up (`unknown_outcome`).
+    GiveUp,
+}
+
+/// The ledger.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Claims jobs for `owner`, committed before it returns: `queued | retrying → sending`. One outcome for each.
+    async fn claim(&self, jobs: &[JobId], owner: &Owner, now: Timestamp) -> Stored<Vec<ClaimOutcome>>;
+    /// Settles attempts: `sending → sent | retrying | unknown | dead`. Whether each took effect.
+    async fn settle(&self, batch: Vec<Settlement>, owner: &Owner, now: Timestamp) -> Stored<Vec<bool>>;
+    /// Settles an unknown outcome: `unknown → retrying | dead`. False when a status settled it meanwhile.
+    async fn settle_unknown(&self, job: &JobId, verdict: Verdict, now: Timestamp) -> Stored<bool>;
+    /// Turns a claim of another owner into an unknown outcome: `sending → unknown`, due at `due_at`.
+    async fn inherit(&self, job: &JobId, owner: &Owner, due_at: Timestamp, now: Timestamp) -> Stored<bool>;
+    /// The earliest open job of a lane.
+    async fn head(&self, number: &PhoneNumberId, recipient: &RecipientId) -> Stored<Option<OpenJob>>;
+    /// The heads of the number's lanes that may go on, by (due_at, lane_seq): not due later than `due`, made or changed
+    /// before `before`, at most `limit`. Claims of `owner` itself are not among them.
+    async fn waiting(
+        &self,
+        number: &PhoneNumberId,
+        owner: &Owner,
+        due: Timestamp,
+        before: Timestamp,
+        limit: u32,
+    ) -> Stored<Vec<OpenJob>>;
+    /// The numbers that have open jobs.
+    async fn numbers_with_open_jobs(&self) -> Stored<Vec<PhoneNumberId>>;
+    /// What was claimed from this number since then, oldest first: to rebuild its limits from.
+    async fn claimed_since(
+        &self,
+        number: &PhoneNumberId,
+        since: Timestamp,
+    ) -> Stored<Vec<(RecipientId, Timestamp)>>;
+}

@@ -1,0 +1,1 @@
+//! Meta's callbacks in, events out; flow API.
