@@ -1,0 +1,275 @@
+//! Where settings come from, and which of their keys exist.
+
+use super::{DEFAULT, Settings};
+use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// Plain environment names and the keys they set.
+const FIXED: [(&str, &str); 24] = [
+    ("DATABASE_URL", "database_url"),
+    ("AMQP_URL", "amqp_url"),
+    ("REDIS_URL", "redis_url"),
+    ("FLOW_RUNNER_DATA_DIR", "data_dir"),
+    ("FLOW_RUNNER_LISTEN", "listen"),
+    ("FLOW_RUNNER_OPS_LISTEN", "ops_listen"),
+    ("FLOW_RUNNER_QUEUE_PREFIX", "queue_prefix"),
+    ("FLOW_RUNNER_PARTITIONS", "partitions"),
+    ("FLOW_RUNNER_MIGRATE", "migrate"),
+    ("FLOW_RUNNER_ADMIN_KEY", "admin_key"),
+    ("FLOW_RUNNER_ENCRYPTION_KEY", "encryption_key"),
+    ("WHATSAPP_WEBHOOK_VERIFY_TOKEN", "whatsapp.verify_token"),
+    ("WHATSAPP_APP_SECRET", "whatsapp.app_secret"),
+    ("WHATSAPP_API_BASE_URL", "whatsapp.api_base_url"),
+    ("WHATSAPP_API_VERSION", "whatsapp.api_version"),
+    ("WHATSAPP_PHONE_NUMBER_ID", "whatsapp.phone_number_id"),
+    ("WHATSAPP_ACCESS_TOKEN", "whatsapp.access_token"),
+    ("FLOW_RUNNER_API_KEY", "whatsapp.api_key"),
+    ("WHATSAPP_NUMBER_RATE", "whatsapp.number_rate"),
+    ("WHATSAPP_PAIR_RATE", "whatsapp.pair_rate"),
+    ("SESSION_TTL", "session.ttl"),
+    ("SEND_ATTEMPTS", "send.attempts"),
+    ("SEND_MAX_AGE", "send.max_age"),
+    ("UNKNOWN_OUTCOME_POLICY", "send.unknown_outcome_policy"),
+];
+/// Keys that `NAME_FILE` may give.
+const SECRETS: [&str; 9] = [
+    "database_url",
+    "amqp_url",
+    "redis_url",
+    "admin_key",
+    "encryption_key",
+    "whatsapp.verify_token",
+    "whatsapp.app_secret",
+    "whatsapp.access_token",
+    "whatsapp.api_key",
+];
+const NESTED: &str = "FLOW_RUNNER__";
+const FILE: &str = "flow-runner.toml";
+
+/// Settings that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A key that doesn't exist.
+    #[error("unknown setting `{key}` in {source_name}")]
+    UnknownKey {
+        /// As written.
+        key: String,
+        /// Where.
+        source_name: String,
+    },
+    /// A file that can't be read.
+    #[error("can't read {path}: {reason}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A value that can't be used; says which, from where, and why.
+    #[error("wrong setting: {0}")]
+    Wrong(String),
+    /// A value that is needed.
+    #[error("{name} is not set: {why}")]
+    Missing {
+        /// Its environment name.
+        name: &'static str,
+        /// What it is for.
+        why: &'static str,
+    },
+}
+
+/// What the command line gives: the highest source.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--config FILE`; without it `flow-runner.toml` is read where there is one.
+    pub file: Option<PathBuf>,
+    /// Keys and values, such as `("listen", "127.0.0.1:0")`, each with the flag it came from.
+    pub values: Vec<(String, String, String)>,
+    /// The environment to read; `None` = the process's own.
+    pub environment: Option<Vec<(String, String)>>,
+}
+
+impl Overrides {
+    /// Adds a value that `flag` gave.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<String>, flag: &str) -> Self {
+        self.values.push((key.to_owned(), value.into(), flag.to_owned()));
+        self
+    }
+}
+
+/// Texts under their keys, each with where it came from.
+#[derive(Debug, Clone, Default)]
+struct Texts(BTreeMap<String, (String, String)>);
+
+impl Source for Texts {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        let mut root = Map::new();
+        for (key, (text, origin)) in &self.0 {
+            let value = Value::new(Some(origin), ValueKind::String(text.clone()));
+            match key.split_once('.') {
+                None => drop(root.insert(key.clone(), value)),
+                Some((section, name)) => {
+                    let table = root
+                        .entry(section.to_owned())
+                        .or_insert_with(|| Value::new(Some(origin), ValueKind::Table(Map::new())));
+                    if let ValueKind::Table(table) = &mut table.kind {
+                        table.insert(name.to_owned(), value);
+                    }
+                }
+            }
+        }
+        Ok(root)
+    }
+}
+
+pub(super) fn load(overrides: &Overrides) -> Result<Settings, SettingsError> {
+    let known = keys(&File::from_str(DEFAULT, FileFormat::Toml)).map_err(|error| wrong(&error))?;
+    let mut builder = Config::builder().add_source(File::from_str(DEFAULT, FileFormat::Toml));
+    if let Some(path) = settings_file(overrides)? {
+        let file = File::from(path.as_path()).format(FileFormat::Toml);
+        let found = keys(&file).map_err(|error| SettingsError::File { path: path.clone(), reason: error.to_string() })?;
+        check_known(&found, &known, &path.display().to_string())?;
+        builder = builder.add_source(file);
+    }
+    let environment = overrides.environment.clone().unwrap_or_else(|| {
+        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
+    });
+    let texts = from_environment(&environment, &known)?;
+    let flags = overrides.values.iter().map(|(key, value, flag)| (key.clone(), (value.clone(), flag.clone())));
+    let config = builder
+        .add_source(texts)
+        .add_source(Texts(flags.collect()))
+        .build()
+        .map_err(|error| wrong(&error))?;
+    let settings: Settings = config.try_deserialize().map_err(|error| wrong(&error))?;
+    check_together(&settings)?;
+    Ok(settings)
+}
+
+fn wrong(error: &ConfigError) -> SettingsError {
+    SettingsError::Wrong(error.to_string())
+}
+
+fn settings_file(overrides: &Overrides) -> Result<Option<PathBuf>, SettingsError> {
+    match &overrides.file {
+        Some(path) if !path.is_file() => {
+            Err(SettingsError::File { path: path.clone(), reason: "no such file".into() })
+        }
+        Some(path) => Ok(Some(path.clone())),
+        None => Ok(Path::new(FILE).is_file().then(|| PathBuf::from(FILE))),
+    }
+}
+
+/// Every key of a source, sections joined by dots.
+fn keys(source: &dyn Source) -> Result<Vec<String>, ConfigError> {
+    let mut found = Vec::new();
+    for (key, value) in source.collect()? {
+        match value.kind {
+            ValueKind::Table(table) => found.extend(table.keys().map(|name| format!("{key}.{name}"))),
+            _ => found.push(key),
+        }
+    }
+    Ok(found)
+}
+
+fn check_known(found: &[String], known: &[String], source_name: &str) -> Result<(), SettingsError> {
+    match found.iter().find(|key| !known.contains(key)) {
+        Some(key) => Err(SettingsError::UnknownKey { key: key.clone(), source_name: source_name.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+fn from_environment(environment: &[(String, String)], known: &[String]) -> Result<Texts, SettingsError> {
+    let mut texts = Texts::default();
+    for (name, value) in environment.iter().filter(|(_, value)| !value.is_empty()) {
+        if let Some(nested) = name.strip_prefix(NESTED) {
+            let key = nested.to_ascii_lowercase().replace("__", ".");
+            if !known.contains(&key) {
+                return Err(SettingsError::UnknownKey { key, source_name: format!("environment variable {name}") });
+            }
+            texts.0.insert(key, (value.clone(), format!("environment variable {name}")));
+        } else if let Some((_, key)) = FIXED.iter().find(|(fixed, _)| fixed == name) {
+            texts.0.insert((*key).to_owned(), (value.clone(), format!("environment variable {name}")));
+        } else if let Some((_, key)) = FIXED.iter().find(|(fixed, _)| name.strip_suffix("_FILE") == Some(*fixed))
+            && SECRETS.contains(key)
+        {
+            let path = PathBuf::from(value);
+            let secret = std::fs::read_to_string(&path)
+                .map_err(|error| SettingsError::File { path, reason: error.to_string() })?;
+            texts.0.insert((*key).to_owned(), (secret.trim_end().to_owned(), format!("file named by {name}")));
+        }
+    }
+    Ok(texts)
+}
+
+fn check_together(settings: &Settings) -> Result<(), SettingsError> {
+    let whatsapp = &settings.whatsapp;
+    let given = [whatsapp.phone_number_id.is_some(), whatsapp.access_token.is_some(), whatsapp.api_key.is_some()];
+    if given.contains(&true) && given.contains(&false) {
+        return Err(SettingsError::Wrong(
+            "WHATSAPP_PHONE_NUMBER_ID, WHATSAPP_ACCESS_TOKEN and FLOW_RUNNER_API_KEY belong together: \
+             set all three or none"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        load(&Overrides { environment: Some(environment), ..Overrides::default() })
+    }
+
+    #[test]
+    fn defaults_are_whole_and_empty_counts_as_not_set() {
+        let settings = with(&[("FLOW_RUNNER_PARTITIONS", "")]).unwrap();
+        assert_eq!(settings.partitions, 16);
+        assert!(settings.database_url.is_none() && settings.whatsapp.app_secret.is_empty());
+        assert_eq!(settings.session.ttl.as_secs(), 86_400);
+    }
+
+    #[test]
+    fn a_token_of_digits_stays_a_text() {
+        use secrecy::ExposeSecret;
+        let settings = with(&[("WHATSAPP_WEBHOOK_VERIFY_TOKEN", "00123")]).unwrap();
+        assert_eq!(settings.whatsapp.verify_token.unwrap().expose_secret(), "00123");
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_key_and_source() {
+        for (name, value, key) in [
+            ("FLOW_RUNNER_PARTITIONS", "many", "partitions"),
+            ("FLOW_RUNNER_PARTITIONS", "0", "partitions"),
+            ("FLOW_RUNNER__SESSION__TTL", "soon", "ttl"),
+            ("FLOW_RUNNER_ADMIN_KEY", "short", "admin_key"),
+            ("FLOW_RUNNER_LISTEN", "8080", "listen"),
+        ] {
+            let error = with(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(key) && error.contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_stop_the_start_and_other_variables_do_not() {
+        assert!(with(&[("FLOW_RUNNER_SERVICE_HOST", "10.0.0.1"), ("PATH", "/bin")]).is_ok());
+        let error = with(&[("FLOW_RUNNER__GATEWAY__CONECTIONS", "5")]).unwrap_err().to_string();
+        assert!(error.contains("gateway.conections"), "{error}");
+    }
+
+    #[test]
+    fn the_configured_account_is_given_wholly_or_not_at_all() {
+        assert!(with(&[("WHATSAPP_PHONE_NUMBER_ID", "1")]).is_err());
+    }
+}

@@ -1,0 +1,132 @@
+//! How single values are read. Every error says what would be right.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, de::Error};
+use std::{fmt, str::FromStr, time::Duration};
+
+/// Keys of the ops API and API keys given by hand.
+const SHORTEST_KEY: usize = 16;
+/// More partitions than this cost the broker more than they give.
+const MOST_PARTITIONS: u16 = 256;
+
+/// Which reading of Meta's pair limit is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PairRate {
+    /// 1 per 6 s, burst 45.
+    On,
+    /// A burst of N is followed by 6N s of silence.
+    Strict,
+    /// For load tests.
+    Off,
+}
+
+/// What happens to a send whose outcome stays unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownOutcomePolicy {
+    /// It is sent once more.
+    Resend,
+    /// It is dead-lettered at once.
+    Hold,
+}
+
+/// The ring of keys that access tokens are encrypted with; the first encrypts, all decrypt.
+#[derive(Clone)]
+pub struct EncryptionKeys(pub Vec<[u8; 32]>);
+
+impl fmt::Debug for EncryptionKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EncryptionKeys({})", self.0.len())
+    }
+}
+
+impl FromStr for EncryptionKeys {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let keys = text
+            .split(',')
+            .map(|key| {
+                let bytes = STANDARD.decode(key.trim()).map_err(|_| "not base64".to_owned())?;
+                <[u8; 32]>::try_from(bytes).map_err(|bytes| format!("{} bytes, but a key has 32", bytes.len()))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self(keys))
+    }
+}
+
+pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(from)?;
+    Ok((!text.is_empty()).then_some(text))
+}
+
+pub(super) fn optional<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    text(from)?.map(|text| text.parse().map_err(|error| D::Error::custom(format!("{text:?}: {error}")))).transpose()
+}
+
+pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(text(from)?.map(SecretString::from))
+}
+
+pub(super) fn secrets<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SecretString>, D::Error> {
+    let text = text(from)?.unwrap_or_default();
+    Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(SecretString::from).collect())
+}
+
+pub(super) fn key<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+    let key = secret(from)?;
+    match &key {
+        Some(key) if key.expose_secret().chars().count() < SHORTEST_KEY => {
+            Err(D::Error::custom(format!("a key needs {SHORTEST_KEY} characters or more")))
+        }
+        _ => Ok(key),
+    }
+}
+
+pub(super) fn encryption_keys<'de, D: Deserializer<'de>>(from: D) -> Result<Option<EncryptionKeys>, D::Error> {
+    text(from)?.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+}
+
+pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    humantime::parse_duration(&text).map_err(|error| D::Error::custom(format!("{text:?}: {error} (try 24h or 500ms)")))
+}
+
+pub(super) fn on_off<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    match String::deserialize(from)?.to_ascii_lowercase().as_str() {
+        "on" | "true" | "1" => Ok(true),
+        "off" | "false" | "0" => Ok(false),
+        other => Err(D::Error::custom(format!("{other:?} is neither on nor off"))),
+    }
+}
+
+pub(super) fn partitions<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
+    let count = u16::deserialize(from)?;
+    match count {
+        1..=MOST_PARTITIONS => Ok(count),
+        _ => Err(D::Error::custom(format!("{count} is not between 1 and {MOST_PARTITIONS}"))),
+    }
+}
+
+pub(super) fn base_url<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let url = String::deserialize(from)?;
+    if url.starts_with("https://") || url.starts_with("http://") {
+        Ok(url.trim_end_matches('/').to_owned())
+    } else {
+        Err(D::Error::custom(format!("{url:?} is no http(s) address")))
+    }
+}
+
+pub(super) fn api_version<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let version = String::deserialize(from)?;
+    let number = version.strip_prefix('v').unwrap_or_default();
+    if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        Ok(version)
+    } else {
+        Err(D::Error::custom(format!("{version:?} is no version such as v26.0")))
+    }
+}

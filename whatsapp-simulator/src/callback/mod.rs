@@ -1,0 +1,11 @@
+//! Callbacks: their bodies, their signature, and getting them to the webhook.
+
+mod body;
+pub(crate) mod delivery;
+mod poster;
+mod repeats;
+mod signature;
+
+pub use body::{StatusUpdate, message_body, status_body};
+pub(crate) use poster::Poster;
+pub use signature::sign;
