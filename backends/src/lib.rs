@@ -1,1 +1,9 @@
-//! Adapters behind the ports of shared: SQLite, RabbitMQ, Redis, PostgreSQL.
+//! The adapters behind the ports of `shared`: one folder a system. Drivers are named nowhere else.
+
+mod connect;
+pub mod embedded;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
+pub mod sql;
+
+pub use connect::{Backends, ConnectError, connect};

@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod clock;
 pub mod error_table;
 pub mod event;
+pub mod fate;
 pub mod http;
 pub mod ids;
 pub mod job;

@@ -1,1 +1,45 @@
-//! Meta's callbacks in, events out; flow API.
+//! Meta's callbacks in, events out; and the API under which the builder saves flows.
+//!
+//! ```text
+//! POST callback ──limit, verify──> meta::cut ──> Publisher, confirmed ──> 200
+//! flow API      ──key──> Accounts ──> validate ──> FlowStore
+//! ```
+//! Nothing here knows a broker or a database: all of that comes through the ports of [`shared`].
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should"))]
+
+mod body;
+mod callback;
+mod depth;
+mod flows;
+mod gateway;
+pub mod meta;
+mod problem;
+mod routes;
+
+pub use body::MAX_BODY;
+pub use gateway::{Gateway, Ports};
+pub use routes::router;
+
+use shared::{
+    http::{ServerLimits, serve},
+    settings,
+};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Where Meta calls back.
+pub const CALLBACK_PATH: &str = "/api/whatsapp/messages/webhook";
+/// Where flows are saved.
+pub const FLOW_PATH: &str = "/api/whatsapp/flow";
+
+/// Serves the gateway on `listener` until `stop`; open requests may then finish.
+pub async fn run(gateway: Arc<Gateway>, listener: TcpListener, settings: &settings::Gateway, stop: CancellationToken) {
+    let limits = ServerLimits {
+        connections: settings.connections,
+        header_read: settings.header_timeout,
+        ..ServerLimits::default()
+    };
+    serve(listener, router(gateway.clone()), limits, stop).await;
+    gateway.finish().await;
+}

@@ -23,6 +23,7 @@ pub enum Clock {
 impl Clock {
     /// Real time, beginning now.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock all others are told to use")]
     pub fn real() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::Real { wall, since: Instant::now() }

@@ -26,7 +26,8 @@ pub fn known_error(code: i64) -> KnownError {
             .find(|(known, ..)| *known == code)
             .map_or((400, "An error occurred"), |(_, status, message)| (*status, *message)),
     };
-    let is_transient = matches!(code, 1 | 2 | 4 | 17 | 341 | 613 | 80007 | 80008 | 130_429 | 131_016 | 131_056 | 131_057);
+    let is_transient =
+        matches!(code, 1 | 2 | 4 | 17 | 341 | 613 | 80007 | 80008 | 130_429 | 131_016 | 131_056 | 131_057);
     KnownError { code, http_status, message, is_transient }
 }
 

@@ -262,11 +262,11 @@ impl Faults {
         active.len() < before
     }
 
-    /// Removes all faults.
-    pub(crate) fn clear(&self) {
+    /// Removes all faults and says which there were.
+    pub(crate) fn clear(&self) -> Vec<FaultId> {
         let mut active = lock(&self.active);
-        active.clear();
         self.any.store(false, Ordering::Release);
+        active.drain(..).map(|fault| fault.id).collect()
     }
 
     /// The faults in force, each with how often it struck.
@@ -364,7 +364,11 @@ mod tests {
     #[test]
     fn number_recipient_and_scope_narrow_it_down() {
         let faults = Faults::default();
-        let fault = Fault { phone_number_id: Some("1".into()), recipient: Some("+1 5".into()), ..Fault::new(FaultKind::Garbled) };
+        let fault = Fault {
+            phone_number_id: Some("1".into()),
+            recipient: Some("+1 5".into()),
+            ..Fault::new(FaultKind::Garbled)
+        };
         let id = faults.inject(fault, 0);
         let hit = |number, recipient, scope| faults.plan(number, Some(recipient), scope).answer.is_some();
         assert!(hit("1", "15", Scope::Sends));
@@ -378,9 +382,10 @@ mod tests {
 
     #[test]
     fn faults_read_as_json() {
-        let fault: Fault =
-            serde_json::from_str(r#"{"kind":"error","code":131056,"nth":2,"phoneNumberId":"1","headers":{"Retry-After":"2"}}"#)
-                .expect("a fault");
+        let fault: Fault = serde_json::from_str(
+            r#"{"kind":"error","code":131056,"nth":2,"phoneNumberId":"1","headers":{"Retry-After":"2"}}"#,
+        )
+        .expect("a fault");
         assert_eq!(fault.nth, Some(2));
         assert!(matches!(fault.kind, FaultKind::Error { code: 131_056, http_status: None, .. }));
         let fault: Fault = serde_json::from_str(r#"{"kind":"timeoutAfter"}"#).expect("a fault");

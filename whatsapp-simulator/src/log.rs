@@ -1,6 +1,6 @@
 //! What was sent and what was refused, and the stream of everything that happens.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,7 +22,7 @@ pub struct SentMessage {
     /// The user's business-scoped id, when it was sent to one.
     pub recipient: Option<Arc<str>>,
     /// The message's type: `text`, `interactive`, `template` …
-    pub kind: Arc<str>,
+    pub kind: &'static str,
     /// The request's body, as it came.
     pub raw: Bytes,
     /// The id it was given.
@@ -60,8 +60,8 @@ impl SentMessage {
     #[must_use]
     pub fn text(&self) -> Option<String> {
         let body = self.body();
-        let kind = &body[&*self.kind];
-        let text = match &*self.kind {
+        let kind = &body[self.kind];
+        let text = match self.kind {
             "text" => &kind["body"],
             "interactive" => &kind["body"]["text"],
             "template" => &kind["name"],
@@ -190,6 +190,7 @@ pub(crate) struct Log {
     sends: VecDeque<Arc<Entry>>,
     refusals: VecDeque<Refusal>,
     next_index: u64,
+    numbers: HashSet<Arc<str>>,
 }
 
 impl Log {
@@ -203,6 +204,16 @@ impl Log {
         }
         self.sends.push_back(Arc::clone(&entry));
         entry
+    }
+
+    /// One shared copy of a number's id: it stands in every line.
+    pub(crate) fn shared_id(&mut self, number: &str) -> Arc<str> {
+        if let Some(known) = self.numbers.get(number) {
+            return Arc::clone(known);
+        }
+        let id: Arc<str> = number.into();
+        self.numbers.insert(Arc::clone(&id));
+        id
     }
 
     /// Adds a refusal.
@@ -251,7 +262,7 @@ mod tests {
             phone_number_id: "1".into(),
             to: Some("15550001111".into()),
             recipient: None,
-            kind: "text".into(),
+            kind: "text",
             raw: Bytes::from_static(br#"{"text":{"body":"hello"}}"#),
             wamid: wamid.into(),
             biz_opaque_callback_data: None,

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::callback::delivery::Delivery;
 use crate::config::{Config, PhoneNumber};
-use crate::faults::{CallbackPlan, Faults};
-use crate::graph::check::Send;
+use crate::faults::{CallbackPlan, FaultId, Faults};
+use crate::graph::check::Outgoing;
 use crate::limits::{Exceeded, Limits};
 use crate::log::{Entry, Happening, Log, Refusal, SentMessage};
 use crate::random;
@@ -89,17 +89,17 @@ impl World {
     }
 
     /// Accepts a send: gives it an id, logs it, and has its statuses sent (unless `plan` is `None`).
-    pub(crate) fn accept(&self, number: &str, send: &Send, raw: &[u8], plan: Option<CallbackPlan>) -> Arc<Entry> {
+    pub(crate) fn accept(&self, number: &str, send: &Outgoing, raw: &[u8], plan: Option<CallbackPlan>) -> Arc<Entry> {
         let config = self.config();
         let entry = {
             // Ids are drawn under the lock, so that they follow the order of acceptance.
             let mut log = lock(&self.log);
             let message = SentMessage {
                 index: 0,
-                phone_number_id: number.into(),
+                phone_number_id: log.shared_id(number),
                 to: send.to.as_deref().map(Into::into),
                 recipient: send.recipient.as_deref().map(Into::into),
-                kind: send.kind.into(),
+                kind: send.kind,
                 // A copy of the right size: the request's own buffer may be much larger than the body.
                 raw: bytes::Bytes::copy_from_slice(raw),
                 wamid: self.next_wamid(send.to_whom()).into(),
@@ -145,9 +145,23 @@ impl World {
         millis(self.config().clock.now())
     }
 
+    /// Removes a fault and lets go what it kept back; says whether it was in force.
+    pub(crate) fn remove_fault(&self, id: FaultId) -> bool {
+        let was_there = self.faults.remove(id);
+        if was_there {
+            self.delivery.release(id);
+        }
+        was_there
+    }
+
+    /// Removes all faults and lets go what they kept back.
+    pub(crate) fn clear_faults(&self) {
+        self.faults.clear().into_iter().for_each(|id| self.delivery.release(id));
+    }
+
     /// Forgets what happened: log, faults, limits and statuses still to come. Settings stay, ids go on.
     pub(crate) fn reset(&self) {
-        self.faults.clear();
+        self.clear_faults();
         self.delivery.clear();
         lock(&self.limits).clear();
         lock(&self.log).clear();

@@ -53,6 +53,8 @@ pub struct Advance {
     pub version: RowVersion,
     /// All that is known of who it is, now.
     pub identities: Identities,
+    /// Whether that is more than the row knew: the identities are to lead to this recipient from now on.
+    pub link: bool,
     /// Where it stands now.
     pub conversation: Conversation,
     /// What to send.

@@ -93,8 +93,15 @@ pub enum Verdict {
 /// The ledger.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Claims jobs for `owner`, committed before it returns: `queued | retrying → sending`. One outcome for each.
-    async fn claim(&self, jobs: &[JobId], owner: &Owner, now: Timestamp) -> Stored<Vec<ClaimOutcome>>;
+    /// Claims jobs for `owner`, committed before it returns: `queued | retrying → sending`. One outcome for each, in
+    /// order. At `due_at` the claim may be taken for one of a process that died.
+    async fn claim(
+        &self,
+        jobs: Vec<JobId>,
+        owner: &Owner,
+        now: Timestamp,
+        due_at: Timestamp,
+    ) -> Stored<Vec<ClaimOutcome>>;
     /// Settles attempts: `sending → sent | retrying | unknown | dead`. Whether each took effect.
     async fn settle(&self, batch: Vec<Settlement>, owner: &Owner, now: Timestamp) -> Stored<Vec<bool>>;
     /// Settles an unknown outcome: `unknown → retrying | dead`. False when a status settled it meanwhile.

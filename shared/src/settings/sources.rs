@@ -105,6 +105,17 @@ impl Overrides {
 #[derive(Debug, Clone, Default)]
 struct Texts(BTreeMap<String, (String, String)>);
 
+impl Texts {
+    /// Where the value came from that the error speaks of: the deserializer names the key, but not always its source.
+    fn culprit(&self, error: &ConfigError) -> Option<&str> {
+        let text = error.to_string();
+        self.0
+            .iter()
+            .find(|(key, (_, origin))| text.contains(&format!("for key `{key}`")) && !text.contains(origin.as_str()))
+            .map(|(_, (_, origin))| origin.as_str())
+    }
+}
+
 impl Source for Texts {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
         Box::new(self.clone())
@@ -144,12 +155,13 @@ pub(super) fn load(overrides: &Overrides) -> Result<Settings, SettingsError> {
     });
     let texts = from_environment(&environment, &known)?;
     let flags = overrides.values.iter().map(|(key, value, flag)| (key.clone(), (value.clone(), flag.clone())));
-    let config = builder
-        .add_source(texts)
-        .add_source(Texts(flags.collect()))
-        .build()
-        .map_err(|error| wrong(&error))?;
-    let settings: Settings = config.try_deserialize().map_err(|error| wrong(&error))?;
+    let mut origins = texts.clone();
+    origins.0.extend(flags);
+    let config = builder.add_source(origins.clone()).build().map_err(|error| wrong(&error))?;
+    let settings: Settings = config.try_deserialize().map_err(|error| match origins.culprit(&error) {
+        Some(origin) => SettingsError::Wrong(format!("{error} ({origin})")),
+        None => wrong(&error),
+    })?;
     check_together(&settings)?;
     Ok(settings)
 }

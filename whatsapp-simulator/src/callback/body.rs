@@ -148,11 +148,8 @@ pub fn status_body(statuses: &[(PhoneNumber, StatusUpdate)]) -> String {
         let changes = &mut entries[at].changes;
         let at =
             changes.iter().position(|change| change.value.metadata.phone_number_id == number.id).unwrap_or_else(|| {
-                let value = StatusValue {
-                    messaging_product: "whatsapp",
-                    metadata: Metadata::of(number),
-                    statuses: Vec::new(),
-                };
+                let value =
+                    StatusValue { messaging_product: "whatsapp", metadata: Metadata::of(number), statuses: Vec::new() };
                 changes.push(Change { value, field: "messages" });
                 changes.len() - 1
             });

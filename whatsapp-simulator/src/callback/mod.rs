@@ -2,10 +2,9 @@
 
 mod body;
 pub(crate) mod delivery;
-mod poster;
+pub(crate) mod poster;
 mod repeats;
 mod signature;
 
 pub use body::{StatusUpdate, message_body, status_body};
-pub(crate) use poster::Poster;
 pub use signature::sign;

@@ -1,0 +1,118 @@
+//! The data directory: its lock, and the encryption key that is made in it.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use shared::settings::EncryptionKeys;
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+const LOCK: &str = "lock";
+const KEY: &str = "encryption.key";
+const DATABASE: &str = "flow-runner.db";
+
+/// A data directory that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// Another process has it.
+    #[error("{0} is in use by another flow-runner process; stop that one, or set FLOW_RUNNER_DATA_DIR to another directory")]
+    InUse(PathBuf),
+    /// A file in it can't be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The key file doesn't hold a key.
+    #[error("{path} holds no key: {reason}")]
+    Key {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A directory that this process owns; the lock dies with the process.
+#[derive(Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+    /// Holds the lock for as long as it is open.
+    _lock: File,
+}
+
+impl DataDirectory {
+    /// Makes the directory where there is none, readable by its owner only, and locks it.
+    pub fn own(path: &Path) -> Result<Self, DirectoryError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| DirectoryError::Io { path, source }
+        };
+        if !path.is_dir() {
+            fs::create_dir_all(path).map_err(failed(path))?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed(path))?;
+        }
+        let lock_path = path.join(LOCK);
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&lock_path)
+            .map_err(failed(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(DirectoryError::InUse(path.to_owned())),
+            Err(TryLockError::Error(source)) => Err(DirectoryError::Io { path: lock_path, source }),
+        }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The database file in it.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    /// The key that access tokens are encrypted with; made at the first start, mode 0600.
+    pub fn encryption_keys(&self) -> Result<EncryptionKeys, DirectoryError> {
+        let path = self.path.join(KEY);
+        let failed = |source| DirectoryError::Io { path: path.clone(), source };
+        if !path.exists() {
+            let mut key = [0; 32];
+            getrandom::fill(&mut key).map_err(|error| failed(io::Error::other(error.to_string())))?;
+            let mut file =
+                OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).map_err(failed)?;
+            writeln!(file, "{}", STANDARD.encode(key)).map_err(failed)?;
+            file.sync_all().map_err(failed)?;
+        }
+        let text = fs::read_to_string(&path).map_err(failed)?;
+        text.trim().parse().map_err(|reason| DirectoryError::Key { path: path.clone(), reason })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_one_owner_and_keeps_its_key() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        let first = DataDirectory::own(&path).unwrap();
+        let key = first.encryption_keys().unwrap().0;
+        assert!(matches!(DataDirectory::own(&path), Err(DirectoryError::InUse(_))));
+        drop(first);
+        assert_eq!(DataDirectory::own(&path).unwrap().encryption_keys().unwrap().0, key);
+        assert_eq!(fs::metadata(path.join(KEY)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,224 @@
+//! One subscription: a task that hands messages out, and what settles them.
+
+use super::{line::Line, queue_error, tables};
+use crate::{
+    embedded::writer::{GroupWriter, QueueWrite},
+    sql::Db,
+};
+use async_trait::async_trait;
+use shared::ports::{
+    Stored,
+    queue::{Delivery, QueueError, Settle, Subscription, Tag},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How far ahead the database is told what will be handed out: one write for so many messages.
+const RESERVE: i64 = 1024;
+/// After a database error.
+const RETRY: Duration = Duration::from_millis(500);
+
+pub(super) fn start(
+    db: Db,
+    writer: Arc<GroupWriter>,
+    line: Arc<Line>,
+    prefetch: u16,
+    tasks: &TaskTracker,
+) -> Subscription {
+    let (out, deliveries) = mpsc::channel(usize::from(prefetch).max(1));
+    let channel = Arc::new(Channel {
+        db,
+        writer,
+        subscriber: line.join(),
+        line,
+        prefetch: usize::from(prefetch).max(1),
+        open: Mutex::default(),
+        freed: Notify::new(),
+        closed: CancellationToken::new(),
+        done: CancellationToken::new(),
+    });
+    tasks.spawn(channel.clone().feed(out));
+    Subscription { deliveries, settle: channel }
+}
+
+/// What was handed out and not settled.
+#[derive(Debug, Default)]
+struct Open {
+    last_tag: Tag,
+    ids: BTreeMap<Tag, i64>,
+}
+
+#[derive(Debug)]
+struct Channel {
+    db: Db,
+    writer: Arc<GroupWriter>,
+    line: Arc<Line>,
+    subscriber: u64,
+    prefetch: usize,
+    open: Mutex<Open>,
+    freed: Notify,
+    closed: CancellationToken,
+    /// Cancelled once the place is given up.
+    done: CancellationToken,
+}
+
+impl Channel {
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands out until closed, then gives back what is open.
+    async fn feed(self: Arc<Self>, out: mpsc::Sender<Delivery>) {
+        loop {
+            // Taken before looking: a change between looking and waiting is not missed.
+            let changed = self.line.changed();
+            let freed = self.freed.notified();
+            let handed = tokio::select! {
+                biased;
+                () = self.closed.cancelled() => break,
+                () = out.closed() => break,
+                handed = self.hand_out(&out) => handed,
+            };
+            match handed {
+                Ok(0) => tokio::select! {
+                    () = self.closed.cancelled() => break,
+                    () = out.closed() => break,
+                    () = changed => {}
+                    () = freed => {}
+                },
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(queue = %self.line.name, %error, "can't hand messages out");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+        self.end().await;
+    }
+
+    /// Hands out what there is and fits; how many.
+    async fn hand_out(&self, out: &mpsc::Sender<Delivery>) -> Stored<usize> {
+        let room = self.prefetch.saturating_sub(self.open().ids.len());
+        if room == 0 || !self.line.serves(self.subscriber) {
+            return Ok(0);
+        }
+        let known = self.line.lock().reserved;
+        if known.is_none() {
+            let before = self.db.write(tables::CountHandedOut { queue: self.line.name.clone() }).await?;
+            self.line.lock().reserved = Some(before);
+        }
+        let returned: Vec<i64> = self.line.lock().returned.iter().copied().take(room).collect();
+        let rows = if returned.is_empty() {
+            let cursor = self.line.lock().cursor;
+            let rows = tables::after(&self.db, &self.line.name, cursor, room).await?;
+            self.reserve(rows.last().map_or(0, |row| row.id)).await?;
+            rows
+        } else {
+            tables::these(&self.db, &returned).await?
+        };
+        let count = rows.len().max(returned.len());
+        {
+            let mut state = self.line.lock();
+            if let Some(last) = rows.last() {
+                state.cursor = state.cursor.max(last.id);
+            }
+            for id in &returned {
+                state.returned.remove(id);
+            }
+        }
+        for row in rows {
+            let tag = {
+                let mut open = self.open();
+                open.last_tag += 1;
+                let tag = open.last_tag;
+                open.ids.insert(tag, row.id);
+                tag
+            };
+            // The channel has room for a whole prefetch; it only fails once the receiver is gone, and then all of it
+            // goes back.
+            let delivery = Delivery { tag, message: row.message, delivery_count: row.deliveries };
+            if out.try_send(delivery).is_err() {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    async fn reserve(&self, last: i64) -> Stored<()> {
+        let reserved = self.line.lock().reserved.unwrap_or(0);
+        if last > reserved {
+            let up_to = last + RESERVE;
+            self.db.write(tables::Reserve { queue: self.line.name.clone(), up_to }).await?;
+            self.line.lock().reserved = Some(up_to);
+        }
+        Ok(())
+    }
+
+    async fn end(&self) {
+        let open: Vec<i64> = std::mem::take(&mut self.open().ids).into_values().collect();
+        if !open.is_empty()
+            && let Err(error) = self.writer.queue(QueueWrite::Count(open.clone())).await
+        {
+            tracing::warn!(queue = %self.line.name, %error, "deliveries not counted");
+        }
+        self.line.leave(self.subscriber, open);
+        self.done.cancel();
+    }
+
+    /// Takes tags out of the open ones; a tag of no open delivery is a bug of ours.
+    fn take(&self, tags: &[Tag]) -> Result<Vec<i64>, QueueError> {
+        let mut open = self.open();
+        if self.closed.is_cancelled() {
+            return Err(self.error("settling", "the channel is closed"));
+        }
+        tags.iter()
+            .map(|tag| open.ids.remove(tag).ok_or_else(|| self.error("settling", format!("tag {tag} is not open"))))
+            .collect()
+    }
+
+    fn error(&self, doing: &'static str, reason: impl ToString) -> QueueError {
+        queue_error(&self.line.name, doing, reason)
+    }
+}
+
+#[async_trait]
+impl Settle for Channel {
+    async fn ack(&self, tags: &[Tag]) -> Result<(), QueueError> {
+        let ids = self.take(tags)?;
+        self.freed.notify_one();
+        if let Err(error) = self.writer.queue(QueueWrite::Ack(ids.clone())).await {
+            // Not gone: it comes again.
+            self.line.give_back(&ids);
+            return Err(self.error("acknowledging", error));
+        }
+        Ok(())
+    }
+
+    async fn give_back(&self, tags: &[Tag]) -> Result<(), QueueError> {
+        let ids = self.take(tags)?;
+        let counted = self.writer.queue(QueueWrite::Count(ids.clone())).await;
+        self.line.give_back(&ids);
+        self.freed.notify_one();
+        counted.map_err(|error| self.error("giving back", error))
+    }
+
+    async fn reject(&self, tags: &[Tag]) -> Result<(), QueueError> {
+        let ids = self.take(tags)?;
+        if let Err(error) = self.db.write(tables::Reject { ids: ids.clone() }).await {
+            self.line.give_back(&ids);
+            return Err(self.error("rejecting", error));
+        }
+        self.freed.notify_one();
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.closed.cancel();
+        self.done.cancelled().await;
+    }
+}

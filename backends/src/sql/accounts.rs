@@ -1,0 +1,219 @@
+//! Accounts, API keys and business numbers.
+
+use super::{
+    cipher::Cipher,
+    db::{Db, Transaction, execute},
+    feed::{self, Forgets},
+    remembered::Remembered,
+    rows::{column, corrupt},
+    store_error,
+};
+use async_trait::async_trait;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use shared::{
+    Clock, Timestamp,
+    ids::{self, AccountId, PhoneNumberId},
+    ports::{
+        Stored,
+        accounts::{Accounts, ConfiguredAccount, CreatedAccount, PhoneNumber},
+    },
+};
+use std::sync::Arc;
+
+/// Numbers and keys remembered at most.
+const REMEMBERED: usize = 100_000;
+/// Random bytes of an API key.
+const KEY_BYTES: usize = 32;
+/// What an API key begins with, so that scanners for leaked secrets can tell it.
+const KEY_PREFIX: &str = "frk_";
+/// Characters of a key that are kept to tell it by.
+const SHOWN: usize = 10;
+
+/// The tables `accounts`, `api_keys` and `phone_numbers`.
+#[derive(Debug)]
+pub struct SqlAccounts {
+    db: Db,
+    cipher: Cipher,
+    clock: Arc<dyn Clock>,
+    numbers: Remembered<PhoneNumberId, Option<Arc<PhoneNumber>>>,
+    keys: Remembered<String, AccountId>,
+}
+
+impl SqlAccounts {
+    /// Over this database, with tokens under this cipher.
+    #[must_use]
+    pub fn new(db: Db, cipher: Cipher, clock: Arc<dyn Clock>) -> Self {
+        Self { db, cipher, clock, numbers: Remembered::new(REMEMBERED), keys: Remembered::new(REMEMBERED) }
+    }
+
+    async fn change(&self, statements: Vec<(&'static str, Vec<Value>)>) -> Stored<()> {
+        self.db.write(Change { statements }).await?;
+        self.forget_all();
+        Ok(())
+    }
+
+    fn key_row(&self, account: &AccountId, key: &SecretString) -> (&'static str, Vec<Value>) {
+        let sql = "INSERT INTO api_keys (hash, prefix, account_id, created_at) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (hash) DO UPDATE SET account_id = excluded.account_id, revoked_at = NULL";
+        let shown: String = key.expose_secret().chars().take(SHOWN).collect();
+        let now = self.clock.now().0;
+        (sql, vec![hash(key.expose_secret()).into(), shown.into(), account.as_str().into(), now.into()])
+    }
+
+    fn number_row(
+        &self,
+        account: &AccountId,
+        id: &PhoneNumberId,
+        token: &SecretString,
+    ) -> (&'static str, Vec<Value>) {
+        let sql = "INSERT INTO phone_numbers (id, account_id, access_token, created_at, updated_at)
+            VALUES ($1, $2, $3, $4, $4)
+            ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, access_token = excluded.access_token,
+                paused = NULL, updated_at = excluded.updated_at";
+        let sealed = self.cipher.seal(&place(account, id), token);
+        (sql, vec![id.as_str().into(), account.as_str().into(), sealed.into(), self.clock.now().0.into()])
+    }
+
+    fn account_row(&self, id: &AccountId, name: &str) -> (&'static str, Vec<Value>) {
+        let sql = "INSERT INTO accounts (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING";
+        (sql, vec![id.as_str().into(), name.into(), self.clock.now().0.into()])
+    }
+
+    fn number(&self, row: &QueryResult) -> Result<PhoneNumber, DbErr> {
+        let id: PhoneNumberId = column::<String>(row, "id")?.into();
+        let account_id: AccountId = column::<String>(row, "account_id")?.into();
+        let sealed: String = column(row, "access_token")?;
+        let access_token = self
+            .cipher
+            .open(&place(&account_id, &id), &sealed)
+            .map_err(|error| corrupt("an access token", error))?;
+        let rate: Option<i64> = column(row, "rate")?;
+        let rate = rate.and_then(|rate| u32::try_from(rate).ok());
+        Ok(PhoneNumber { id, account_id, access_token, rate, paused: column(row, "paused")? })
+    }
+}
+
+impl Forgets for SqlAccounts {
+    fn forget(&self, scope: &str) {
+        if scope == feed::ACCOUNTS {
+            self.forget_all();
+        }
+    }
+
+    fn forget_all(&self) {
+        self.numbers.forget(|_| true);
+        self.keys.forget(|_| true);
+    }
+}
+
+/// Statements on accounts, noted for the other processes.
+struct Change {
+    statements: Vec<(&'static str, Vec<Value>)>,
+}
+
+#[async_trait]
+impl Transaction for Change {
+    type Output = ();
+    const DOING: &'static str = "changing accounts";
+
+    async fn run(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        for (sql, values) in &self.statements {
+            execute(tx, sql, values.clone()).await?;
+        }
+        feed::note(tx, feed::ACCOUNTS).await
+    }
+}
+
+/// The place that an access token is bound to.
+fn place(account: &AccountId, number: &PhoneNumberId) -> String {
+    format!("{account}/{number}")
+}
+
+/// A key has 256 random bits, so a plain hash of it can't be searched.
+fn hash(key: &str) -> String {
+    hex::encode(Sha256::digest(key.as_bytes()))
+}
+
+fn fresh_key() -> SecretString {
+    let mut bytes = [0; KEY_BYTES];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    format!("{KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)).into()
+}
+
+#[async_trait]
+impl Accounts for SqlAccounts {
+    async fn create_account(&self, name: &str) -> Stored<CreatedAccount> {
+        let id: AccountId = ids::fresh().into();
+        let api_key = fresh_key();
+        self.change(vec![self.account_row(&id, name), self.key_row(&id, &api_key)]).await?;
+        Ok(CreatedAccount { id, name: name.to_owned(), api_key })
+    }
+
+    async fn configure_account(&self, account: ConfiguredAccount) -> Stored<()> {
+        let ConfiguredAccount { id, api_key, phone_number_id, access_token } = account;
+        self.change(vec![
+            self.account_row(&id, id.as_str()),
+            self.key_row(&id, &api_key),
+            self.number_row(&id, &phone_number_id, &access_token),
+        ])
+        .await
+    }
+
+    async fn account_of_key(&self, api_key: &str) -> Stored<Option<AccountId>> {
+        const DOING: &str = "looking up an API key";
+        let hash = hash(api_key);
+        if let Some(known) = self.keys.get(&hash) {
+            return Ok(Some(known));
+        }
+        let generation = self.keys.generation();
+        let sql = "SELECT account_id, expires_at FROM api_keys
+            WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)";
+        let Some(row) = self.db.one(DOING, sql, vec![hash.clone().into(), self.clock.now().0.into()]).await? else {
+            return Ok(None);
+        };
+        let read = || Ok::<_, DbErr>((column::<String>(&row, "account_id")?, column::<Option<i64>>(&row, "expires_at")?));
+        let (account, expires_at) = read().map_err(|error| store_error(DOING, &error))?;
+        let account = AccountId::from(account);
+        if expires_at.map(Timestamp).is_none() {
+            // One that expires is asked for each time.
+            self.keys.keep(generation, hash, account.clone());
+        }
+        Ok(Some(account))
+    }
+
+    async fn phone_number(&self, id: &PhoneNumberId) -> Stored<Option<Arc<PhoneNumber>>> {
+        const DOING: &str = "looking up a phone number";
+        if let Some(known) = self.numbers.get(id) {
+            return Ok(known);
+        }
+        let generation = self.numbers.generation();
+        let sql = "SELECT id, account_id, access_token, rate, paused FROM phone_numbers WHERE id = $1";
+        let row = self.db.one(DOING, sql, vec![id.as_str().into()]).await?;
+        let number = row.map(|row| self.number(&row)).transpose().map_err(|error| store_error(DOING, &error))?;
+        let number = number.map(Arc::new);
+        self.numbers.keep(generation, id.clone(), number.clone());
+        Ok(number)
+    }
+
+    async fn phone_numbers(&self) -> Stored<Vec<Arc<PhoneNumber>>> {
+        const DOING: &str = "listing phone numbers";
+        let sql = "SELECT id, account_id, access_token, rate, paused FROM phone_numbers ORDER BY id";
+        let rows = self.db.all(DOING, sql, vec![]).await?;
+        rows.iter()
+            .map(|row| self.number(row).map(Arc::new).map_err(|error| store_error(DOING, &error)))
+            .collect()
+    }
+
+    async fn add_phone_number(&self, account: &AccountId, id: &PhoneNumberId, token: SecretString) -> Stored<()> {
+        self.change(vec![self.number_row(account, id, &token)]).await
+    }
+
+    async fn pause_phone_number(&self, id: &PhoneNumberId, reason: Option<&str>) -> Stored<()> {
+        let sql = "UPDATE phone_numbers SET paused = $2, updated_at = $3 WHERE id = $1";
+        let reason = reason.map(str::to_owned);
+        self.change(vec![(sql, vec![id.as_str().into(), reason.into(), self.clock.now().0.into()])]).await
+    }
+}

@@ -1,0 +1,86 @@
+//! `queued | retrying → sending`: only the first open job of its lane can be claimed, and only once.
+
+use super::OPEN;
+use crate::sql::{
+    db::{Transaction, all, for_update},
+    rows::{column, corrupt, list},
+};
+use async_trait::async_trait;
+use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
+use shared::{
+    Timestamp,
+    ids::JobId,
+    job::{ClaimedJob, JobRef, LaneSeq},
+    ports::ledger::ClaimOutcome,
+};
+use std::collections::HashMap;
+
+pub(super) struct Claim {
+    pub jobs: Vec<JobId>,
+    pub owner: String,
+    pub now: Timestamp,
+    pub due_at: Timestamp,
+}
+
+#[async_trait]
+impl Transaction for Claim {
+    type Output = Vec<ClaimOutcome>;
+    const DOING: &'static str = "claiming jobs";
+
+    async fn run(&self, tx: &DatabaseTransaction) -> Result<Vec<ClaimOutcome>, DbErr> {
+        let ids: Vec<Value> = self.jobs.iter().map(|id| id.as_str().into()).collect();
+        // Locked in id order; what can't be claimed is told apart by its state.
+        let sql =
+            format!("SELECT id, state FROM jobs WHERE id IN ({}) ORDER BY id{}", list(ids.len(), 1), for_update(tx));
+        let mut states = HashMap::new();
+        for row in all(tx, &sql, ids.clone()).await? {
+            states.insert(column::<String>(&row, "id")?, column::<String>(&row, "state")?);
+        }
+        let sql = format!(
+            "UPDATE jobs SET state = 'sending', owner = $1, attempt = attempt + 1, claimed_at = $2, due_at = $3,
+                updated_at = $2
+             WHERE id IN ({}) AND state IN ('queued', 'retrying')
+                AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.phone_number_id = jobs.phone_number_id
+                    AND e.recipient_id = jobs.recipient_id AND e.lane_seq < jobs.lane_seq AND e.{OPEN})
+             RETURNING id, account_id, phone_number_id, recipient_id, lane_seq, event_id, phone, bsuid, content,
+                attempt, spent, resends, created_at",
+            list(ids.len(), 4)
+        );
+        let mut values = vec![self.owner.as_str().into(), self.now.0.into(), self.due_at.0.into()];
+        values.extend(ids);
+        let mut claimed = HashMap::new();
+        for row in all(tx, &sql, values).await? {
+            let job = claimed_job(&row)?;
+            claimed.insert(job.job.job_id.clone(), job);
+        }
+        let outcome = |id: &JobId| match claimed.remove(id) {
+            Some(job) => ClaimOutcome::Claimed(Box::new(job)),
+            None if matches!(states.get(id.as_str()).map(String::as_str), Some("queued" | "retrying")) => {
+                ClaimOutcome::Behind
+            }
+            None => ClaimOutcome::Gone,
+        };
+        Ok(self.jobs.iter().map(outcome).collect())
+    }
+}
+
+fn claimed_job(row: &QueryResult) -> Result<ClaimedJob, DbErr> {
+    let content: String = column(row, "content")?;
+    Ok(ClaimedJob {
+        job: JobRef {
+            job_id: column::<String>(row, "id")?.into(),
+            phone_number_id: column::<String>(row, "phone_number_id")?.into(),
+            recipient_id: column::<String>(row, "recipient_id")?.into(),
+            lane_seq: LaneSeq(column(row, "lane_seq")?),
+        },
+        account_id: column::<String>(row, "account_id")?.into(),
+        attempt: column(row, "attempt")?,
+        spent: column(row, "spent")?,
+        resends: column(row, "resends")?,
+        phone: column(row, "phone")?,
+        bsuid: column(row, "bsuid")?,
+        content: serde_json::from_str(&content).map_err(|error| corrupt("jobs.content", error))?,
+        created_at: Timestamp(column(row, "created_at")?),
+        event_id: column::<String>(row, "event_id")?.into(),
+    })
+}

@@ -1,0 +1,94 @@
+//! Reading the ledger.
+
+use super::OPEN;
+use crate::sql::{
+    db::Db,
+    rows::{column, corrupt},
+    store_error,
+};
+use sea_orm::{DbErr, QueryResult};
+use shared::{
+    Timestamp,
+    ids::{PhoneNumberId, RecipientId},
+    job::{JobRef, JobState, LaneSeq},
+    ports::{
+        Stored,
+        ledger::{OpenJob, Owner},
+    },
+};
+
+const COLUMNS: &str =
+    "j.id, j.phone_number_id, j.recipient_id, j.lane_seq, j.state, j.due_at, j.claimed_at, j.owner, j.resends";
+
+pub(super) async fn head(db: &Db, number: &PhoneNumberId, recipient: &RecipientId) -> Stored<Option<OpenJob>> {
+    const DOING: &str = "reading a lane's head";
+    let sql = format!(
+        "SELECT {COLUMNS} FROM jobs j WHERE j.phone_number_id = $1 AND j.recipient_id = $2 AND j.{OPEN}
+            ORDER BY j.lane_seq LIMIT 1"
+    );
+    let row = db.one(DOING, &sql, vec![number.as_str().into(), recipient.as_str().into()]).await?;
+    row.map(|row| open_job(&row)).transpose().map_err(|error| store_error(DOING, &error))
+}
+
+pub(super) async fn waiting(
+    db: &Db,
+    number: &PhoneNumberId,
+    owner: &Owner,
+    due: Timestamp,
+    before: Timestamp,
+    limit: u32,
+) -> Stored<Vec<OpenJob>> {
+    const DOING: &str = "reading what waits";
+    let sql = format!(
+        "SELECT {COLUMNS} FROM jobs j WHERE j.phone_number_id = $1 AND j.{OPEN} AND j.due_at <= $2
+            AND j.updated_at <= $3 AND NOT (j.state = 'sending' AND j.owner = $4)
+            AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.phone_number_id = j.phone_number_id
+                AND e.recipient_id = j.recipient_id AND e.lane_seq < j.lane_seq AND e.{OPEN})
+            ORDER BY j.due_at, j.lane_seq LIMIT $5"
+    );
+    let values = vec![number.as_str().into(), due.0.into(), before.0.into(), owner.into(), i64::from(limit).into()];
+    let rows = db.all(DOING, &sql, values).await?;
+    rows.iter().map(open_job).collect::<Result<_, DbErr>>().map_err(|error| store_error(DOING, &error))
+}
+
+pub(super) async fn numbers_with_open_jobs(db: &Db) -> Stored<Vec<PhoneNumberId>> {
+    const DOING: &str = "reading which numbers have work";
+    let sql = format!("SELECT DISTINCT phone_number_id FROM jobs WHERE {OPEN}");
+    let rows = db.all(DOING, &sql, vec![]).await?;
+    rows.iter()
+        .map(|row| Ok(column::<String>(row, "phone_number_id")?.into()))
+        .collect::<Result<_, DbErr>>()
+        .map_err(|error| store_error(DOING, &error))
+}
+
+pub(super) async fn claimed_since(
+    db: &Db,
+    number: &PhoneNumberId,
+    since: Timestamp,
+) -> Stored<Vec<(RecipientId, Timestamp)>> {
+    const DOING: &str = "reading recent sends";
+    let sql = "SELECT recipient_id, claimed_at FROM jobs WHERE phone_number_id = $1 AND claimed_at > $2
+        ORDER BY claimed_at";
+    let rows = db.all(DOING, sql, vec![number.as_str().into(), since.0.into()]).await?;
+    rows.iter()
+        .map(|row| Ok((column::<String>(row, "recipient_id")?.into(), Timestamp(column(row, "claimed_at")?))))
+        .collect::<Result<_, DbErr>>()
+        .map_err(|error| store_error(DOING, &error))
+}
+
+fn open_job(row: &QueryResult) -> Result<OpenJob, DbErr> {
+    let state: String = column(row, "state")?;
+    Ok(OpenJob {
+        job: JobRef {
+            job_id: column::<String>(row, "id")?.into(),
+            phone_number_id: column::<String>(row, "phone_number_id")?.into(),
+            recipient_id: column::<String>(row, "recipient_id")?.into(),
+            lane_seq: LaneSeq(column(row, "lane_seq")?),
+        },
+        state: JobState::parse(&state).ok_or_else(|| corrupt("jobs.state", &state))?,
+        due_at: column::<Option<i64>>(row, "due_at")?.map(Timestamp),
+        claimed_at: column::<Option<i64>>(row, "claimed_at")?.map(Timestamp),
+        owner: column(row, "owner")?,
+        resends: column(row, "resends")?,
+    })
+}

@@ -1,0 +1,73 @@
+//! The sender's ledger: job rows and the only ways in which they change.
+
+mod claim;
+pub(super) mod letters;
+mod lookup;
+mod settle;
+mod unknown;
+
+use super::db::Db;
+use async_trait::async_trait;
+use shared::{
+    Timestamp,
+    ids::{JobId, PhoneNumberId, RecipientId},
+    ports::{
+        Stored,
+        ledger::{ClaimOutcome, Ledger, OpenJob, Owner, Settlement, Verdict},
+    },
+};
+
+/// The states in which a job is open; the lane's and the due index hold exactly these.
+const OPEN: &str = "state IN ('queued', 'sending', 'retrying', 'unknown')";
+
+/// The table `jobs`.
+#[derive(Debug)]
+pub struct SqlLedger(pub Db);
+
+#[async_trait]
+impl Ledger for SqlLedger {
+    async fn claim(
+        &self,
+        jobs: Vec<JobId>,
+        owner: &Owner,
+        now: Timestamp,
+        due_at: Timestamp,
+    ) -> Stored<Vec<ClaimOutcome>> {
+        self.0.write(claim::Claim { jobs, owner: owner.to_owned(), now, due_at }).await
+    }
+
+    async fn settle(&self, batch: Vec<Settlement>, owner: &Owner, now: Timestamp) -> Stored<Vec<bool>> {
+        self.0.write(settle::Settle { batch, owner: owner.to_owned(), now }).await
+    }
+
+    async fn settle_unknown(&self, job: &JobId, verdict: Verdict, now: Timestamp) -> Stored<bool> {
+        self.0.write(unknown::SettleUnknown { job: job.clone(), verdict, now }).await
+    }
+
+    async fn inherit(&self, job: &JobId, owner: &Owner, due_at: Timestamp, now: Timestamp) -> Stored<bool> {
+        self.0.write(unknown::Inherit { job: job.clone(), owner: owner.to_owned(), due_at, now }).await
+    }
+
+    async fn head(&self, number: &PhoneNumberId, recipient: &RecipientId) -> Stored<Option<OpenJob>> {
+        lookup::head(&self.0, number, recipient).await
+    }
+
+    async fn waiting(
+        &self,
+        number: &PhoneNumberId,
+        owner: &Owner,
+        due: Timestamp,
+        before: Timestamp,
+        limit: u32,
+    ) -> Stored<Vec<OpenJob>> {
+        lookup::waiting(&self.0, number, owner, due, before, limit).await
+    }
+
+    async fn numbers_with_open_jobs(&self) -> Stored<Vec<PhoneNumberId>> {
+        lookup::numbers_with_open_jobs(&self.0).await
+    }
+
+    async fn claimed_since(&self, number: &PhoneNumberId, since: Timestamp) -> Stored<Vec<(RecipientId, Timestamp)>> {
+        lookup::claimed_since(&self.0, number, since).await
+    }
+}

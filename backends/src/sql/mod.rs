@@ -1,0 +1,27 @@
+//! The record: SQLite (embedded) and, through the same statements, PostgreSQL.
+
+mod accounts;
+mod cipher;
+mod conversations;
+mod db;
+mod dead_letters;
+mod error;
+mod feed;
+mod flows;
+mod installation;
+mod ledger;
+mod remembered;
+pub(crate) mod rows;
+mod status_clock;
+
+pub use accounts::SqlAccounts;
+pub use cipher::Cipher;
+pub use conversations::SqlConversations;
+pub use db::{Db, Erased, Transaction, Writer};
+pub(crate) use db::{execute, one};
+pub use error::store_error;
+pub use feed::Feed;
+pub use flows::SqlFlows;
+pub use installation::SqlInstallation;
+pub use ledger::SqlLedger;
+pub use status_clock::SqlStatusClock;

@@ -1,0 +1,40 @@
+//! Which path goes where.
+
+use crate::{CALLBACK_PATH, FLOW_PATH, Gateway, callback, flows, problem::Problem};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use http::StatusCode;
+use shared::http::respond_ops;
+use std::sync::Arc;
+
+/// Everything the gateway answers, ready to be served.
+pub fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route(CALLBACK_PATH, callback::routes(&gateway).fallback(wrong_method))
+        .route(FLOW_PATH, flows::routes().fallback(wrong_method))
+        .route("/healthz", any(ops))
+        .route("/readyz", any(ops))
+        .route("/metrics", any(ops))
+        .fallback(not_here)
+        .with_state(gateway)
+}
+
+async fn ops(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    match respond_ops(request.method(), request.uri().path(), &gateway.ports.readiness).await {
+        Some(answer) => answer.map(Body::new),
+        None => not_here().await.into_response(),
+    }
+}
+
+async fn not_here() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take this method")
+}

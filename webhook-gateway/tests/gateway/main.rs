@@ -1,0 +1,13 @@
+//! The gateway over ports in memory: what Meta, the builder and a bad client see of it.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should")]
+
+mod callbacks;
+mod connections;
+mod damaged;
+mod fixtures;
+mod flow_api;
+mod flow_checks;
+mod ports;
+mod refusals;
+mod samples;
+mod world;
