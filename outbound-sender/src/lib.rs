@@ -1,1 +1,15 @@
-//! Delivers send jobs within Meta's limits, each at most once but for one documented resend.
+//! The outbound sender: each job is claimed in the ledger, sent once within Meta's limits, and settled there.
+//!
+//! A business number has one *desk*: it keeps the number's lanes and limits in memory. The queue only rings its bell;
+//! what a job's state is, and whose turn it is in a lane, only the ledger says.
+
+mod attempt;
+mod bell;
+mod desk;
+mod lane;
+pub mod limits;
+mod sender;
+mod unknown;
+pub mod whatsapp;
+
+pub use sender::{Ports, Sender, SenderSettings};

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod error_table;
 pub mod event;
 pub mod fate;
+pub mod group_commit;
 pub mod http;
 pub mod ids;
 pub mod job;

@@ -1,1 +1,3 @@
 //! For tests only: clocks, builders, conformance suites.
+
+pub mod conformance;

@@ -9,9 +9,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of one body. Meta's callbacks have up to 3 MB (its webhook pages, September 2026).
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
-/// Bytes of all bodies that are being read or handled. Normal load (3,300 callbacks a second of 1 KiB, 5 s each at the
-/// very most) needs an eighth of it; beyond it a callback is refused before memory runs out.
-pub(crate) const MAX_BUFFERED: usize = 128 * 1024 * 1024;
+/// Bytes of all bodies that are being read or handled, in each of two shares: one for what every body begins with, one
+/// for what large ones have beyond that. So a few large bodies that never end take nothing from the small ones, which
+/// nearly all callbacks are. Normal load (3,300 callbacks a second of 1 KiB, 5 s each at the very most) needs a quarter
+/// of a share; beyond it a callback is refused before memory runs out.
+pub(crate) const MAX_BUFFERED: usize = 64 * 1024 * 1024;
+/// Where a body begins to be large.
+const SMALL: usize = 64 * 1024;
 /// The budget is counted in blocks of this size.
 const BLOCK: usize = 1024;
 /// What is reserved ahead at most: a length that is merely announced costs nothing.
@@ -37,31 +41,48 @@ pub(crate) enum BodyError {
     Overloaded,
 }
 
-/// The memory for all bodies.
+/// The memory for all bodies: a share for small ones (and the beginnings of large ones), and one for the rest of these.
 #[derive(Debug, Clone)]
-pub(crate) struct Budget(Arc<Semaphore>);
+pub(crate) struct Budget {
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+}
+
+/// What one body holds of the budget.
+#[derive(Debug, Default)]
+struct Held {
+    small: Option<OwnedSemaphorePermit>,
+    large: Option<OwnedSemaphorePermit>,
+}
 
 impl Budget {
-    /// A budget of this many bytes.
+    /// A budget with this many bytes in each share.
     pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes / BLOCK)))
+        let share = || Arc::new(Semaphore::new(bytes / BLOCK));
+        Self { small: share(), large: share() }
     }
 
-    /// Makes `held` cover `bytes`. Only what has come in is counted, so slow senders hold little.
-    fn cover(&self, held: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), BodyError> {
-        let have = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let missing = bytes.div_ceil(BLOCK).saturating_sub(have);
-        if missing == 0 {
-            return Ok(());
-        }
-        let missing = u32::try_from(missing).map_err(|_| BodyError::Overloaded)?;
-        let more = self.0.clone().try_acquire_many_owned(missing).map_err(|_| BodyError::Overloaded)?;
-        match held {
-            Some(permit) => permit.merge(more),
-            None => *held = Some(more),
-        }
-        Ok(())
+    /// Makes `held` cover a body of `bytes`. Only what has come in is counted, so slow senders hold little.
+    fn cover(&self, held: &mut Held, bytes: usize) -> Result<(), BodyError> {
+        take(&self.small, &mut held.small, bytes.min(SMALL))?;
+        take(&self.large, &mut held.large, bytes.saturating_sub(SMALL))
     }
+}
+
+/// Takes what is missing to cover `bytes`.
+fn take(share: &Arc<Semaphore>, held: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), BodyError> {
+    let have = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let missing = bytes.div_ceil(BLOCK).saturating_sub(have);
+    if missing == 0 {
+        return Ok(());
+    }
+    let missing = u32::try_from(missing).map_err(|_| BodyError::Overloaded)?;
+    let more = share.clone().try_acquire_many_owned(missing).map_err(|_| BodyError::Overloaded)?;
+    match held {
+        Some(permit) => permit.merge(more),
+        None => *held = Some(more),
+    }
+    Ok(())
 }
 
 /// A body, with its share of the budget; drop it when the request is done.
@@ -69,7 +90,7 @@ impl Budget {
 pub(crate) struct Received {
     /// Its bytes.
     pub(crate) bytes: Bytes,
-    _held: Option<OwnedSemaphorePermit>,
+    _held: Held,
 }
 
 /// Reads a body. One that announces too many bytes is refused before a byte is read.
@@ -91,7 +112,7 @@ pub(crate) async fn read(
 
 async fn collect(mut body: Body, reserve: usize, limit: usize, budget: &Budget) -> Result<Received, BodyError> {
     let mut bytes = BytesMut::with_capacity(reserve);
-    let mut held = None;
+    let mut held = Held::default();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BodyError::Incomplete)?;
         let Ok(data) = frame.into_data() else { continue };
@@ -108,7 +129,7 @@ async fn collect(mut body: Body, reserve: usize, limit: usize, budget: &Budget) 
 mod tests {
     use super::*;
 
-    const LIMITS: BodyLimits = BodyLimits { bytes: 8 * BLOCK, time: Duration::from_secs(5) };
+    const LIMITS: BodyLimits = BodyLimits { bytes: 3 * SMALL, time: Duration::from_secs(5) };
 
     async fn read_one(size: usize, budget: &Budget) -> Result<Received, BodyError> {
         read(&HeaderMap::new(), Body::from(vec![b'x'; size]), LIMITS, budget).await
@@ -128,8 +149,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_at_the_limit_is_read_and_one_byte_more_is_not() {
-        let budget = Budget::new(64 * BLOCK);
+        let budget = Budget::new(LIMITS.bytes);
         assert!(read_one(LIMITS.bytes, &budget).await.is_ok());
         assert_eq!(read_one(LIMITS.bytes + 1, &budget).await.unwrap_err(), BodyError::TooLarge);
+    }
+
+    #[tokio::test]
+    async fn large_bodies_leave_the_small_ones_their_share() {
+        let budget = Budget::new(2 * SMALL);
+        let large = read_one(3 * SMALL, &budget).await.unwrap();
+        assert_eq!(read_one(SMALL + 1, &budget).await.unwrap_err(), BodyError::Overloaded);
+        assert!(read_one(SMALL, &budget).await.is_ok());
+        drop(large);
+        assert!(read_one(3 * SMALL, &budget).await.is_ok());
     }
 }

@@ -5,7 +5,6 @@
 //! flow API      ──key──> Accounts ──> validate ──> FlowStore
 //! ```
 //! Nothing here knows a broker or a database: all of that comes through the ports of [`shared`].
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should"))]
 
 mod body;
 mod callback;

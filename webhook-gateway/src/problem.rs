@@ -19,6 +19,7 @@ pub(crate) struct Problem {
     errors: Vec<Finding>,
     retry_after: Option<Duration>,
     close: bool,
+    bearer: bool,
 }
 
 #[derive(Serialize)]
@@ -35,7 +36,7 @@ struct Document<'a> {
 impl Problem {
     /// A problem with a word for programs and a sentence for people.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None, close: false }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None, close: false, bearer: false }
     }
 
     /// 422 with a path for each fault.
@@ -54,6 +55,12 @@ impl Problem {
     /// Closes the connection: what is left of the request's body is not read.
     pub(crate) fn closing(mut self) -> Self {
         self.close = true;
+        self
+    }
+
+    /// Says that an API key is what opens this.
+    pub(crate) fn wants_bearer(mut self) -> Self {
+        self.bearer = true;
         self
     }
 
@@ -96,7 +103,7 @@ impl IntoResponse for Problem {
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.bearer {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if self.close {

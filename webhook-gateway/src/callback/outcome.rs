@@ -96,8 +96,6 @@ impl IntoResponse for Outcome {
             Some(problem) => problem.into_response(),
             None => (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], r#"{"kept":true}"#).into_response(),
         };
-        // A callback has no WWW-Authenticate to answer with: it is signed, not logged in.
-        response.headers_mut().remove(header::WWW_AUTHENTICATE);
         response.extensions_mut().insert(self);
         response
     }

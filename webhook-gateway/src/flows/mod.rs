@@ -46,6 +46,7 @@ async fn list(
             records.iter().map(|record| FlowAnswer::new(record, check::findings(record, &catalog))).collect();
         return Ok(Json(answers).into_response());
     };
+    let id = possible(id)?;
     let record = stored(flows.get(&account, &id)).await?.ok_or_else(no_such_flow)?;
     let catalog = stored(flows.catalog(&account)).await?;
     Ok(Json(FlowAnswer::new(&record, check::findings(&record, &catalog))).into_response())
@@ -94,7 +95,7 @@ async fn update(
     request: Request,
 ) -> Result<Response, Problem> {
     let fields = sent(&gateway, request).await?;
-    let id = id_of(&fields)?.ok_or_else(no_id)?;
+    let id = possible(id_of(&fields)?.ok_or_else(no_id)?)?;
     let given = Given::read(&fields)?;
     for _ in 0..ATTEMPTS {
         let mut record = stored(gateway.ports.flows.get(&account, &id)).await?.ok_or_else(no_such_flow)?;
@@ -122,7 +123,7 @@ async fn delete(
         Some(fields) => id_of(&fields)?,
         None => None,
     };
-    let id = in_body.or(asked).ok_or_else(no_id)?;
+    let id = possible(in_body.or(asked).ok_or_else(no_id)?)?;
     if stored(gateway.ports.flows.delete(&account, &id)).await? {
         Ok(Json(json!({ "id": id.0 })).into_response())
     } else {
@@ -138,6 +139,11 @@ fn id_of(fields: &Map<String, Value>) -> Result<Option<FlowId>, Problem> {
         Some(Value::Number(id)) => Ok(Some(id.to_string().as_str().into())),
         Some(_) => Err(given::fault("/id", "wrong_type", "id must be a string")),
     }
+}
+
+/// An id that a flow can have: a database that is asked for U+0000 may refuse the question.
+fn possible(id: FlowId) -> Result<FlowId, Problem> {
+    if id.0.contains('\0') { Err(no_such_flow()) } else { Ok(id) }
 }
 
 fn no_id() -> Problem {

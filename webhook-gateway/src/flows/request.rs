@@ -104,7 +104,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 fn unauthorized() -> Problem {
     let detail = "give an API key of an account: Authorization: Bearer API_KEY";
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).wants_bearer()
 }
 
 fn not_json(detail: impl Into<String>) -> Problem {

@@ -20,7 +20,7 @@ async fn a_text_becomes_one_message_in_its_writers_lane() {
     let world = World::new();
     let mut sent = text("wamid.A", "Hello");
     sent["context"] = json!({"from": "15550783881", "id": "wamid.OUT"});
-    let taken = world.kept(messages(&[sent.clone()]).to_string()).await;
+    let taken = world.kept(messages(std::slice::from_ref(&sent)).to_string()).await;
     assert_eq!(taken.len(), 1);
     assert_eq!(taken[0].queue, QueueName::Inbound(partition::of(BSUID, 16)));
     assert_eq!(taken[0].kind, "message");
@@ -53,7 +53,7 @@ async fn the_raw_message_keeps_every_byte() {
 async fn every_type_is_a_message_and_tells_flows_what_they_need() {
     let world = World::new();
     for (sent, reply) in every_type() {
-        let taken = world.kept(messages(&[sent.clone()]).to_string()).await;
+        let taken = world.kept(messages(std::slice::from_ref(&sent)).to_string()).await;
         assert_eq!(taken.len(), 1, "{sent}");
         assert_eq!((taken[0].kind.as_str(), &taken[0].body["reply"]["reply"]), ("message", &json!(reply)), "{sent}");
         assert_eq!(taken[0].body["messageType"], sent["type"]);

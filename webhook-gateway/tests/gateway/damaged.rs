@@ -52,7 +52,7 @@ async fn ten_thousand_levels_are_kept_whole() {
     let world = World::new();
     for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"entry\":", "}]")] {
         is_unrecognized(&world, format!("{}1{}", open.repeat(10_000), close.repeat(10_000))).await;
-        is_unrecognized(&world, open.repeat(1_000_000)).await;
+        is_unrecognized(&world, open.repeat(100_000)).await;
     }
     let mut deep = json!("x");
     for _ in 0..100 {
@@ -130,15 +130,15 @@ fn has(taken: &[Taken], wamid: &str) -> bool {
     taken.iter().any(|taken| taken.kind == "message" && taken.body["wamid"] == wamid)
 }
 
-/// Damages every place of the first item of a list that has a whole second one, beside a whole entry.
-async fn damage_everywhere(world: &World, mut callback: Value, list: &str) -> usize {
+/// Damages every place `within` a callback whose list has a whole second item, and which has a whole second entry.
+async fn damage(world: &World, mut callback: Value, list: &str, within: &str) -> usize {
     let elsewhere = messages(&[text(ELSEWHERE, "Hi")])["entry"][0].clone();
     callback["entry"].as_array_mut().unwrap().push(elsewhere);
     let mut all = Vec::new();
     places(&callback, "", &mut all);
     let item = format!("/entry/0/changes/0/value/{list}/0");
     let mut tried = 0;
-    for at in all.iter().filter(|at| !at.starts_with("/entry/1")) {
+    for at in all.iter().filter(|at| at.starts_with(within) && !at.starts_with("/entry/1")) {
         for body in damaged(&callback, at) {
             let taken = world.kept(body.to_string()).await;
             tried += 1;
@@ -175,9 +175,11 @@ async fn any_fault_in_a_message_costs_that_message_only() {
     for (mut sent, _) in every_type() {
         sent["context"] = json!({"id": "wamid.OUT", "from": "15550783881"});
         sent["from_user_id"] = json!("US.1");
-        tried += damage_everywhere(&world, messages(&[sent, text(BESIDE, "Hi")]), "messages").await;
+        // The envelope is the same around all of them: once is enough.
+        let within = if sent["type"] == "text" { "" } else { "/entry/0/changes/0/value/messages/0" };
+        tried += damage(&world, messages(&[sent, text(BESIDE, "Hi")]), "messages", within).await;
     }
-    assert!(tried > 5_000, "{tried}");
+    assert!(tried > 3_000, "{tried}");
 }
 
 #[tokio::test]
@@ -186,7 +188,7 @@ async fn any_fault_in_a_status_costs_that_status_only() {
     for first in [status("delivered", TAG), failed(TAG)] {
         let mut beside = status("read", TAG);
         beside["id"] = json!(BESIDE);
-        damage_everywhere(&world, statuses(&[first, beside]), "statuses").await;
+        damage(&world, statuses(&[first, beside]), "statuses", "").await;
     }
 }
 
@@ -207,4 +209,33 @@ async fn what_a_message_needs_is_an_id_a_sender_and_a_number() {
     let mut nowhere = messages(&[text("wamid.A", "Hi")]);
     nowhere["entry"][0]["changes"][0]["value"]["metadata"] = json!({});
     assert_eq!(world.kept(nowhere.to_string()).await[0].body["kind"], "unrecognized");
+}
+
+#[tokio::test]
+async fn bytes_changed_at_random_are_always_kept_somehow() {
+    let world = World::new();
+    let whole: Vec<String> =
+        every_type().iter().map(|(sent, _)| messages(std::slice::from_ref(sent)).to_string()).collect();
+    // A small generator with a fixed seed: the same bytes in every run.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for _ in 0..3_000 {
+        let mut body = whole[draw(whole.len())].clone().into_bytes();
+        for _ in 0..=draw(4) {
+            let at = draw(body.len());
+            match draw(4) {
+                0 => body.truncate(at.max(1)),
+                1 => drop(body.remove(at)),
+                2 => body.insert(at, b"{}[]\",:\\u0\0\xff"[draw(12)]),
+                _ => body[at] = u8::try_from(draw(256)).unwrap(),
+            }
+            if body.is_empty() {
+                body.push(b' ');
+            }
+        }
+        assert!(!world.kept(body).await.is_empty());
+    }
 }

@@ -5,9 +5,13 @@ use crate::{
     ports::Broker,
     world::World,
 };
+use axum::body::Body;
+use futures_util::{StreamExt, stream};
+use http::Request;
 use http::StatusCode;
 use shared::ports::queue::{PublishError, QueueName};
 use std::{sync::atomic::Ordering, time::Duration};
+use webhook_gateway::CALLBACK_PATH;
 
 fn body() -> String {
     messages(&[text("wamid.A", "Hi")]).to_string()
@@ -93,4 +97,22 @@ async fn a_forgery_is_noted_nowhere() {
     assert_eq!(world.post(body(), &[]).await.status, StatusCode::UNAUTHORIZED);
     world.gateway.finish().await;
     assert!(world.status_clock.refused.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn when_memory_is_used_up_callbacks_are_refused_until_it_is_free_again() {
+    let world = World::new();
+    // Beginnings of bodies that never end, each as large as a small body may be.
+    let begun = (0..1024).map(|_| {
+        let chunk = Ok::<_, std::io::Error>(vec![b' '; 64 * 1024]);
+        let body = Body::from_stream(stream::iter([chunk]).chain(stream::pending()));
+        Box::pin(world.ask(Request::post(CALLBACK_PATH).body(body).unwrap()))
+    });
+    let mut begun: Vec<_> = begun.collect();
+    for request in &mut begun {
+        assert!(futures_util::poll!(request).is_pending());
+    }
+    refused(&world, "overloaded").await;
+    drop(begun);
+    assert_eq!(world.callback(body()).await.status, StatusCode::OK);
 }

@@ -1,0 +1,32 @@
+//! Step 4: the rows are the hand-over, the messages make it fast.
+
+use shared::{job::JobRef, ports::queue::Publisher};
+use std::{sync::Arc, time::Duration};
+
+/// How long the confirms are waited for; after that the number's owner finds the rows by itself.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Publishes jobs.
+pub(crate) struct HandOver {
+    pub publisher: Arc<dyn Publisher>,
+    pub partitions: u16,
+}
+
+impl HandOver {
+    pub async fn publish(&self, jobs: &[JobRef]) {
+        if jobs.is_empty() || self.publisher.is_blocked() {
+            return;
+        }
+        let batch: Result<Vec<_>, _> = jobs.iter().map(|job| job.to_publish(self.partitions)).collect();
+        let failed = match batch {
+            Ok(batch) => match tokio::time::timeout(PATIENCE, self.publisher.publish(batch)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no confirm within {PATIENCE:?}"),
+            },
+            Err(error) => error.to_string(),
+        };
+        metrics::counter!("flow_runner_hand_over_failures_total").increment(1);
+        tracing::debug!(failed, jobs = jobs.len(), "jobs not handed over; their owner reads them from SQL");
+    }
+}

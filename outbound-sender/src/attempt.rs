@@ -1,0 +1,211 @@
+//! One attempt: claim, look at the lease, POST, settle.
+
+use crate::whatsapp::{Answer, Client, request};
+use shared::{
+    Clock, Timestamp, backoff, error_table,
+    event::JobTag,
+    fate::{Failure, Fate, Tries, fate},
+    group_commit::Committer,
+    ids::JobId,
+    job::{ClaimedJob, JobRef},
+    ports::{
+        Stored,
+        accounts::{Accounts, PhoneNumber},
+        ledger::{ClaimOutcome, Outcome, Settlement},
+    },
+};
+use std::{sync::Arc, time::Duration};
+
+/// A claim is good for so long, in boot time: past it, no POST.
+const LEASE: Duration = Duration::from_secs(10);
+/// How long a job of a number that isn't configured (any more) waits.
+const NO_NUMBER_WAIT: Duration = Duration::from_secs(60);
+
+/// What attempts stand on; shared by all desks.
+pub(crate) struct Attempts {
+    pub accounts: Arc<dyn Accounts>,
+    pub claims: Committer<JobId, ClaimOutcome>,
+    pub settlements: Committer<Settlement, bool>,
+    pub client: Client,
+    pub clock: Arc<dyn Clock>,
+    pub most: u32,
+    pub max_age: Duration,
+    pub unknown_wait: Duration,
+}
+
+/// What came of an attempt, for the lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attempted {
+    /// The job is over: sent, dead, or not ours to send. The lane moves on.
+    Over,
+    /// The same job again at that time.
+    Again { due_at: Timestamp, pair_refused: bool },
+    /// Look for its status at that time.
+    Unknown { due_at: Timestamp, claimed_at: Timestamp, resends: i32 },
+    /// An earlier job of the lane is open.
+    Behind,
+    /// The number is paused: it holds everything.
+    Paused,
+}
+
+impl Attempts {
+    /// Attempts one job. `Err`: the ledger is away, nothing is known to have happened.
+    pub async fn attempt(&self, job: &JobRef, pair_refusals: u32) -> Stored<Attempted> {
+        // Read before the claim is asked for: the lease can only seem older than it is.
+        let asked = self.clock.boot();
+        let claimed = match self.claims.commit(job.job_id.clone()).await? {
+            ClaimOutcome::Claimed(claimed) => claimed,
+            ClaimOutcome::Behind => return Ok(Attempted::Behind),
+            ClaimOutcome::Gone => return Ok(Attempted::Over),
+        };
+        let now = self.clock.now();
+        if now.since(claimed.created_at) > self.max_age {
+            return self.give_up(&claimed, "too_old", "older than SEND_MAX_AGE").await;
+        }
+        let Some(number) = self.accounts.phone_number(&claimed.job.phone_number_id).await? else {
+            let due_at = now.plus(NO_NUMBER_WAIT);
+            return self.again(&claimed, due_at, false, None, "the number is not configured").await;
+        };
+        if number.paused.is_some() {
+            self.again(&claimed, now, false, None, "the number is paused").await?;
+            return Ok(Attempted::Paused);
+        }
+        let tag = JobTag { job: claimed.job.job_id.clone(), attempt: claimed.attempt }.to_string();
+        let body = request(&claimed, &tag);
+        if self.clock.boot() - asked > LEASE {
+            return self.again(&claimed, now, false, None, "the claim had run out before the POST").await;
+        }
+        let posted = self.clock.boot();
+        let answer = self.client.send(&number.id, &number.access_token, &body).await;
+        metrics::histogram!("flow_runner_send_seconds").record((self.clock.boot() - posted).as_secs_f64());
+        self.settle(&claimed, &number, answer, now, pair_refusals).await
+    }
+
+    async fn settle(
+        &self,
+        claimed: &ClaimedJob,
+        number: &PhoneNumber,
+        answer: Answer,
+        claimed_at: Timestamp,
+        pair_refusals: u32,
+    ) -> Stored<Attempted> {
+        count(&answer);
+        let (failure, message) = match answer {
+            Answer::Accepted { wamid } => {
+                let late = self.clock.now().since(claimed.created_at);
+                metrics::histogram!("flow_runner_reply_seconds").record(late.as_secs_f64());
+                self.write(claimed, Outcome::Sent { wamid }, None, None).await?;
+                return Ok(Attempted::Over);
+            }
+            Answer::Ambiguous(why) => return self.unknown(claimed, claimed_at, None, why).await,
+            Answer::NotSent(why) => {
+                (Failure { code: None, transient: true, retry_after: None, definite: true }, why)
+            }
+            Answer::Refused { code, transient, retry_after, message } => {
+                if !error_table::is_known(code) {
+                    tracing::error!(code, message, "Meta answered with a code that is not in the error table");
+                }
+                (Failure { code: Some(code), transient, retry_after, definite: false }, message)
+            }
+        };
+        let tries = Tries { spent: claimed.spent, most: self.most, pair: pair_refusals };
+        let code = failure.code;
+        match fate(&failure, tries, self.clock.now(), backoff::dice()) {
+            Fate::Retry { due_at, spent } => {
+                let due_at = if spent { due_at } else { due_at.max(self.clock.now()) };
+                self.again(claimed, due_at, spent, code, &message).await?;
+                Ok(Attempted::Again { due_at, pair_refused: code == Some(PAIR_RATE) })
+            }
+            Fate::Unknown => self.unknown(claimed, claimed_at, code, message).await,
+            Fate::Pause { due_at } => {
+                let reason = format!("error {}: {message}", code.unwrap_or_default());
+                tracing::error!(number = %number.id, reason, "the number can't send: paused");
+                self.accounts.pause_phone_number(&number.id, Some(&reason)).await?;
+                self.again(claimed, due_at, false, code, &message).await?;
+                Ok(Attempted::Paused)
+            }
+            Fate::Dead { reason, alert } => {
+                if alert {
+                    tracing::error!(number = %number.id, code, message, "a message was refused for a reason that concerns the account");
+                }
+                self.write(claimed, Outcome::Dead { reason }, code, Some(message)).await?;
+                Ok(Attempted::Over)
+            }
+        }
+    }
+
+    async fn unknown(
+        &self,
+        claimed: &ClaimedJob,
+        claimed_at: Timestamp,
+        code: Option<i64>,
+        why: String,
+    ) -> Stored<Attempted> {
+        let due_at = claimed_at.plus(self.unknown_wait);
+        self.write(claimed, Outcome::Unknown { due_at }, code, Some(why)).await?;
+        Ok(Attempted::Unknown { due_at, claimed_at, resends: claimed.resends })
+    }
+
+    async fn again(
+        &self,
+        claimed: &ClaimedJob,
+        due_at: Timestamp,
+        spent: bool,
+        code: Option<i64>,
+        why: &str,
+    ) -> Stored<Attempted> {
+        metrics::counter!("flow_runner_retries_total").increment(1);
+        self.write(claimed, Outcome::Retry { due_at, spent }, code, Some(why.to_owned())).await?;
+        Ok(Attempted::Again { due_at, pair_refused: false })
+    }
+
+    async fn give_up(&self, claimed: &ClaimedJob, reason: &'static str, why: &str) -> Stored<Attempted> {
+        self.write(claimed, Outcome::Dead { reason }, None, Some(why.to_owned())).await?;
+        Ok(Attempted::Over)
+    }
+
+    /// Writes an outcome, for as long as it takes: an outcome that is not written becomes a resend.
+    async fn write(
+        &self,
+        claimed: &ClaimedJob,
+        outcome: Outcome,
+        code: Option<i64>,
+        error: Option<String>,
+    ) -> Stored<()> {
+        let settlement = Settlement {
+            job_id: claimed.job.job_id.clone(),
+            attempt: claimed.attempt,
+            outcome,
+            code,
+            error,
+        };
+        let mut tries = 0;
+        loop {
+            match self.settlements.commit(settlement.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(error) if tries < WRITE_TRIES => {
+                    tries += 1;
+                    tracing::warn!(%error, job.id = %claimed.job.job_id, "an outcome could not be written; trying again");
+                    tokio::time::sleep(WRITE_WAIT * tries).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Meta's code for the pair rate.
+const PAIR_RATE: i64 = 131_056;
+/// About 20 s in all: whoever inherits the claim waits longer.
+const WRITE_TRIES: u32 = 8;
+const WRITE_WAIT: Duration = Duration::from_millis(500);
+
+fn count(answer: &Answer) {
+    let (result, code) = match answer {
+        Answer::Accepted { .. } => ("accepted", String::new()),
+        Answer::Refused { code, .. } => ("refused", code.to_string()),
+        Answer::NotSent(_) => ("not_sent", String::new()),
+        Answer::Ambiguous(_) => ("unknown", String::new()),
+    };
+    metrics::counter!("flow_runner_sends_total", "result" => result, "code" => code).increment(1);
+}

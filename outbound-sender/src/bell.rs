@@ -1,0 +1,34 @@
+//! The outbound queues: they only ring a desk's bell. The ledger holds the jobs, so a message is done once it is heard.
+
+use crate::sender::Desks;
+use async_trait::async_trait;
+use shared::{
+    job::{self, JobRef},
+    ports::queue::Message,
+    runner::{Handler, Unreadable, Verdict},
+};
+use std::sync::Arc;
+
+/// Handles the outbound queues.
+pub(crate) struct Bell {
+    pub desks: Arc<Desks>,
+}
+
+#[async_trait]
+impl Handler for Bell {
+    type Item = JobRef;
+
+    fn decode(&self, message: &Message) -> Result<(String, JobRef), Unreadable> {
+        if message.schema > job::SCHEMA {
+            return Err(Unreadable::NewerSchema(message.schema));
+        }
+        let job: JobRef =
+            serde_json::from_slice(&message.body).map_err(|error| Unreadable::Undecodable(error.to_string()))?;
+        Ok((job.job_id.to_string(), job))
+    }
+
+    async fn handle(&self, job: &JobRef) -> Verdict {
+        self.desks.ring(job.clone()).await;
+        Verdict::Done
+    }
+}

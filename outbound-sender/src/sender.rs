@@ -1,0 +1,223 @@
+//! All desks of a sender.
+
+use crate::{
+    attempt::Attempts,
+    bell::Bell,
+    desk::{Desk, Shared},
+    unknown::Unknowns,
+    whatsapp::{Client, ClientError},
+};
+use shared::{
+    Clock,
+    group_commit::Committer,
+    ids::{self, PhoneNumberId},
+    job::JobRef,
+    ports::{
+        accounts::Accounts,
+        ledger::Ledger,
+        queue::{Consumer, QueueName},
+        status_clock::StatusClock,
+    },
+    runner::consume,
+    settings::{PairRate, UnknownOutcomePolicy},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Bells that a desk has not heard yet; more wait in the queue.
+const BELLS: usize = 1024;
+/// Claims or settlements in one transaction at most.
+const BATCH: usize = 256;
+/// How often numbers with work that nobody rang for are looked up.
+const FIND_NUMBERS: Duration = Duration::from_secs(5);
+/// A claim of another process is left alone this long: its lease of 10 s, its POST of 20 s, and as much again.
+const CLAIM_LIFE: Duration = Duration::from_secs(60);
+
+/// What a sender stands on.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "ports have no common form")]
+pub struct Ports {
+    /// Rings.
+    pub consumer: Arc<dyn Consumer>,
+    /// Numbers and their tokens.
+    pub accounts: Arc<dyn Accounts>,
+    /// The jobs.
+    pub ledger: Arc<dyn Ledger>,
+    /// The statuses' clock.
+    pub status_clock: Arc<dyn StatusClock>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A sender's settings.
+#[derive(Debug, Clone)]
+pub struct SenderSettings {
+    /// Queues.
+    pub partitions: u16,
+    /// Deliveries open at a time, per queue.
+    pub prefetch: u16,
+    /// `{scheme}://{host}` of the Graph API.
+    pub api_base_url: String,
+    /// Its version.
+    pub api_version: String,
+    /// Messages per second where a number has no setting of its own; 0 = no limit.
+    pub number_rate: u32,
+    /// Which reading of the pair limit is kept.
+    pub pair_rate: PairRate,
+    /// Tries of a job that meets transient failures.
+    pub attempts: u32,
+    /// A reply later than this is not sent.
+    pub max_age: Duration,
+    /// What happens to a send whose outcome stays unknown.
+    pub unknown_outcome_policy: UnknownOutcomePolicy,
+    /// How long it waits for its status.
+    pub unknown_wait: Duration,
+    /// How long more when a callback was refused meanwhile.
+    pub unknown_wait_after_refusal: Duration,
+    /// POSTs under way at a time, per number.
+    pub concurrency: usize,
+    /// Whether no other process can have claims.
+    pub exclusive: bool,
+}
+
+/// A sender.
+#[expect(missing_debug_implementations, reason = "ports have no common form")]
+pub struct Sender {
+    ports: Ports,
+    settings: SenderSettings,
+    shared: Arc<Shared>,
+}
+
+impl Sender {
+    /// Prepares a sender; [`Self::run`] starts it.
+    pub fn new(ports: Ports, settings: SenderSettings) -> Result<Self, ClientError> {
+        let client = Client::new(&settings.api_base_url, &settings.api_version)?;
+        let owner: Arc<str> = ids::fresh();
+        let claim_life = if settings.exclusive { settings.unknown_wait } else { settings.unknown_wait.max(CLAIM_LIFE) };
+        let attempts = Attempts {
+            accounts: ports.accounts.clone(),
+            claims: claims(&ports, owner.clone(), claim_life),
+            settlements: settlements(&ports, owner.clone()),
+            client,
+            clock: ports.clock.clone(),
+            most: settings.attempts,
+            max_age: settings.max_age,
+            unknown_wait: settings.unknown_wait,
+        };
+        let unknowns = Unknowns {
+            ledger: ports.ledger.clone(),
+            status_clock: ports.status_clock.clone(),
+            clock: ports.clock.clone(),
+            policy: settings.unknown_outcome_policy,
+            wait: settings.unknown_wait,
+            wait_after_refusal: settings.unknown_wait_after_refusal,
+        };
+        let shared = Arc::new(Shared {
+            attempts,
+            unknowns,
+            ledger: ports.ledger.clone(),
+            accounts: ports.accounts.clone(),
+            clock: ports.clock.clone(),
+            owner: owner.to_string(),
+            rate: settings.number_rate,
+            pair_rate: settings.pair_rate,
+            concurrency: settings.concurrency,
+            exclusive: settings.exclusive,
+        });
+        Ok(Self { ports, settings, shared })
+    }
+
+    /// Sends until `stop`, then finishes what is under way.
+    pub async fn run(self, stop: CancellationToken) {
+        let desks = Arc::new(Desks {
+            shared: self.shared,
+            bells: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stop: stop.clone(),
+        });
+        let mut tasks = JoinSet::new();
+        for partition in 0..self.settings.partitions {
+            let bell = Arc::new(Bell { desks: desks.clone() });
+            let queue = QueueName::Outbound(partition);
+            tasks.spawn(consume(self.ports.consumer.clone(), queue, self.settings.prefetch, bell, stop.clone()));
+        }
+        tasks.spawn(find_numbers(desks.clone(), self.ports.ledger.clone(), stop));
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task of the sender ended badly");
+            }
+        }
+        desks.tasks.close();
+        desks.tasks.wait().await;
+    }
+}
+
+fn claims(
+    ports: &Ports,
+    owner: Arc<str>,
+    life: Duration,
+) -> Committer<ids::JobId, shared::ports::ledger::ClaimOutcome> {
+    let (ledger, clock) = (ports.ledger.clone(), ports.clock.clone());
+    Committer::start(BATCH, "claims", move |jobs| {
+        let (ledger, owner, now) = (ledger.clone(), owner.clone(), clock.now());
+        Box::pin(async move { ledger.claim(jobs, &owner, now, now.plus(life)).await })
+    })
+}
+
+fn settlements(ports: &Ports, owner: Arc<str>) -> Committer<shared::ports::ledger::Settlement, bool> {
+    let (ledger, clock) = (ports.ledger.clone(), ports.clock.clone());
+    Committer::start(BATCH, "settlements", move |batch| {
+        let (ledger, owner, now) = (ledger.clone(), owner.clone(), clock.now());
+        Box::pin(async move { ledger.settle(batch, &owner, now).await })
+    })
+}
+
+/// The desks, by number.
+pub(crate) struct Desks {
+    shared: Arc<Shared>,
+    bells: Mutex<HashMap<PhoneNumberId, mpsc::Sender<JobRef>>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Desks {
+    /// Rings the bell of the job's desk. A desk that ends hears nothing: the ledger keeps the job.
+    pub async fn ring(&self, job: JobRef) {
+        let bell = self.desk(&job.phone_number_id);
+        drop(bell.send(job).await);
+    }
+
+    /// The bell of a number's desk, which is opened when there is none.
+    fn desk(&self, number: &PhoneNumberId) -> mpsc::Sender<JobRef> {
+        let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bell) = bells.get(number) {
+            return bell.clone();
+        }
+        let (bell, heard) = mpsc::channel(BELLS);
+        let desk = Desk::new(number.clone(), self.shared.clone());
+        self.tasks.spawn(desk.run(heard, self.stop.clone()));
+        bells.insert(number.clone(), bell.clone());
+        metrics::gauge!("flow_runner_active_numbers").set(bells.len() as f64);
+        bell
+    }
+}
+
+/// Opens desks for numbers that have work nobody rang for.
+async fn find_numbers(desks: Arc<Desks>, ledger: Arc<dyn Ledger>, stop: CancellationToken) {
+    let mut every = tokio::time::interval(FIND_NUMBERS);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        match ledger.numbers_with_open_jobs().await {
+            Ok(numbers) => numbers.iter().for_each(|number| drop(desks.desk(number))),
+            Err(error) => tracing::warn!(%error, "can't look up which numbers have work"),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Meta's side of a send: the request as Meta wants it, and what its answer means.
+
+mod answer;
+mod client;
+mod request;
+
+pub use answer::{Answer, read_answer};
+pub use client::{Client, ClientError};
+pub use request::request;
