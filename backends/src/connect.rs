@@ -30,7 +30,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Everything a process may need, behind its ports.
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "ports have no common form")]
 pub struct Backends {
     /// Publishes.
     pub publisher: Arc<dyn Publisher>,
@@ -94,15 +93,7 @@ pub async fn connect(
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<Backends, ConnectError> {
-    for (name, url) in
-        [("DATABASE_URL", &settings.database_url), ("AMQP_URL", &settings.amqp_url), ("REDIS_URL", &settings.redis_url)]
-    {
-        if url.is_some() {
-            return Err(ConnectError::Settings(format!(
-                "{name} is set, but this version runs embedded only; unset it"
-            )));
-        }
-    }
+    embedded_only(settings)?;
     let directory = DataDirectory::own(&settings.data_dir)?;
     let keys = settings.encryption_key.clone().map_or_else(|| directory.encryption_keys(), Ok)?;
     let (db, writer, writing) = embedded::open(&directory).await?;
@@ -118,6 +109,21 @@ pub async fn connect(
     }
     backends.consumer.declare(partitions).await?;
     Ok(backends)
+}
+
+/// Refuses the URLs of servers that this version can't use yet, rather than ignoring them.
+pub(crate) fn embedded_only(settings: &Settings) -> Result<(), ConnectError> {
+    let urls = [
+        ("DATABASE_URL", &settings.database_url),
+        ("AMQP_URL", &settings.amqp_url),
+        ("REDIS_URL", &settings.redis_url),
+    ];
+    match urls.iter().find(|(_, url)| url.is_some()) {
+        Some((name, _)) => {
+            Err(ConnectError::Settings(format!("{name} is set, but this version runs embedded only; unset it")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn assemble(

@@ -4,6 +4,7 @@ mod connect;
 pub mod embedded;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
+pub mod schema;
 pub mod sql;
 
 pub use connect::{Backends, ConnectError, connect};

@@ -29,7 +29,6 @@ use tokio_util::sync::CancellationToken;
 
 /// What a worker stands on.
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "ports have no common form")]
 pub struct Ports {
     /// Takes send jobs.
     pub publisher: Arc<dyn Publisher>,
@@ -65,7 +64,6 @@ pub struct WorkerSettings {
 }
 
 /// A worker.
-#[expect(missing_debug_implementations, reason = "ports have no common form")]
 pub struct Worker {
     ports: Ports,
     settings: WorkerSettings,

@@ -40,7 +40,6 @@ const CLAIM_LIFE: Duration = Duration::from_secs(60);
 
 /// What a sender stands on.
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "ports have no common form")]
 pub struct Ports {
     /// Rings.
     pub consumer: Arc<dyn Consumer>,
@@ -86,7 +85,6 @@ pub struct SenderSettings {
 }
 
 /// A sender.
-#[expect(missing_debug_implementations, reason = "ports have no common form")]
 pub struct Sender {
     ports: Ports,
     settings: SenderSettings,

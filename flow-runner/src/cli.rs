@@ -1,0 +1,135 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use shared::settings::{Overrides, Settings, SettingsError};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Runs WhatsApp flows: takes Meta's callbacks, advances conversations, sends the replies.
+///
+/// Try `flow-runner demo` first: it needs no settings and no network.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Print results as one JSON document on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that stand for settings.
+#[derive(Debug, Default, Args)]
+pub struct SettingsArgs {
+    /// Settings file; without it flow-runner.toml is read where there is one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory of the embedded database and queues [FLOW_RUNNER_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+impl SettingsArgs {
+    /// These flags as settings' highest source.
+    pub fn overrides(&self) -> Overrides {
+        let overrides = Overrides { file: self.config.clone(), ..Overrides::default() };
+        match &self.data_dir {
+            Some(dir) => overrides.with("data_dir", dir.to_string_lossy(), "--data-dir"),
+            None => overrides,
+        }
+    }
+
+    /// The settings of a command that has no further flags.
+    pub fn load(&self) -> Result<Settings, SettingsError> {
+        Settings::load(&self.overrides())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// A whole installation with a simulated WhatsApp: shows a conversation, then stays up to be tried
+    Demo(DemoArgs),
+    /// Run gateway, worker and sender in this process
+    Serve(ServeArgs),
+    /// Bring the database schema up to date, back, or show where it stands
+    Migrate(MigrateArgs),
+    /// Tenants and their API keys
+    Accounts(AccountsArgs),
+    /// Meta's side for tests: takes sends, calls the webhook
+    Simulator(Box<whatsapp_simulator::cli::Args>),
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Where the gateway listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Where the simulated WhatsApp listens
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub simulator_listen: SocketAddr,
+    /// Keep the data there; without it a fresh temporary directory is used and removed at the end
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// End after the scripted conversation
+    #[arg(long)]
+    pub once: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// What this process does; embedded it must do all
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "gateway,worker,sender")]
+    pub role: Vec<RoleName>,
+    /// Where the gateway listens [FLOW_RUNNER_LISTEN]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RoleName {
+    /// Takes callbacks, serves the flow API
+    Gateway,
+    /// Advances conversations
+    Worker,
+    /// Sends
+    Sender,
+}
+
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    #[command(subcommand)]
+    pub what: Migrate,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Migrate {
+    /// Apply all changes that are missing
+    Up,
+    /// Take changes back, newest first
+    Down {
+        /// How many
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+        /// Changes that are taken back lose their data: say that this is meant
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Show which changes are applied
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub struct AccountsArgs {
+    #[command(subcommand)]
+    pub what: Accounts,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Accounts {
+    /// Make an account; its API key is shown this once
+    Create {
+        /// A name for people
+        name: String,
+    },
+}

@@ -1,0 +1,5 @@
+//! One command a file.
+
+pub mod accounts;
+pub mod migrate;
+pub mod serve;

@@ -1,0 +1,198 @@
+//! Gateway, worker and sender on one set of backends.
+
+use async_trait::async_trait;
+use backends::Backends;
+use flow_worker::{Worker, WorkerSettings};
+use outbound_sender::{Sender, SenderSettings};
+use secrecy::SecretString;
+use shared::{
+    SystemClock,
+    http::{Check, Readiness},
+    ports::{
+        accounts::ConfiguredAccount,
+        installation::Installation,
+        queue::{Consumer, QueueName},
+    },
+    settings::Settings,
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use webhook_gateway::Gateway;
+
+/// Deliveries open at a time per outbound queue: each only rings a bell.
+const BELL_PREFETCH: u16 = 256;
+/// Ending takes at most this long; whatever is not done then is done after the next start.
+const END_WITHIN: Duration = Duration::from_secs(28);
+/// The account that settings make.
+const CONFIGURED: &str = "default";
+
+/// A running installation.
+pub struct Running {
+    /// Where the gateway listens.
+    pub address: SocketAddr,
+    /// For those who act on it directly.
+    pub backends: Backends,
+    stages: Vec<(CancellationToken, JoinHandle<()>)>,
+    background: CancellationToken,
+}
+
+/// Starts all roles.
+pub async fn start(settings: &Settings, listener: TcpListener) -> anyhow::Result<Running> {
+    shared::telemetry::metrics();
+    Settings::required(
+        settings.whatsapp.verify_token.as_ref(),
+        "WHATSAPP_WEBHOOK_VERIFY_TOKEN",
+        "Meta says it when it verifies the callback URL; choose any text and enter it there too",
+    )?;
+    let background = CancellationToken::new();
+    let backends = backends::connect(settings, Arc::new(SystemClock::default()), background.clone()).await?;
+    configure_account(settings, &backends).await?;
+    let address = listener.local_addr()?;
+    let gateway = Gateway::new(gateway_ports(&backends), settings)?;
+    let worker = Worker::new(worker_ports(&backends), worker_settings(settings)).await?;
+    let sender = Sender::new(sender_ports(&backends), sender_settings(settings, backends.exclusive))?;
+    // In the order in which they end: what comes in first, what goes out last.
+    let stop = || CancellationToken::new();
+    let tokens = [stop(), stop(), stop()];
+    let gateway_settings = settings.gateway.clone();
+    let gateway_stop = tokens[0].clone();
+    let stages = vec![
+        tokio::spawn(async move {
+            webhook_gateway::run(gateway, listener, &gateway_settings, gateway_stop).await;
+        }),
+        tokio::spawn(worker.run(tokens[1].clone())),
+        tokio::spawn(sender.run(tokens[2].clone())),
+    ];
+    Ok(Running { address, backends, stages: tokens.into_iter().zip(stages).collect(), background })
+}
+
+impl Running {
+    /// Ends in order.
+    pub async fn stop(self) {
+        let ending = async {
+            for (stop, task) in self.stages {
+                stop.cancel();
+                if let Err(error) = task.await {
+                    tracing::error!(%error, "a role ended badly");
+                }
+            }
+            self.background.cancel();
+            self.backends.tasks.close();
+            self.backends.tasks.wait().await;
+        };
+        if tokio::time::timeout(END_WITHIN, ending).await.is_err() {
+            tracing::warn!("not everything ended in time; the rest is done after the next start");
+        }
+    }
+}
+
+async fn configure_account(settings: &Settings, backends: &Backends) -> anyhow::Result<()> {
+    let whatsapp = &settings.whatsapp;
+    if let (Some(number), Some(token), Some(key)) =
+        (&whatsapp.phone_number_id, &whatsapp.access_token, &whatsapp.api_key)
+    {
+        let copy = |secret: &SecretString| secret.clone();
+        let account = ConfiguredAccount {
+            id: CONFIGURED.into(),
+            api_key: copy(key),
+            phone_number_id: number.as_str().into(),
+            access_token: copy(token),
+        };
+        backends.accounts.configure_account(account).await?;
+    }
+    Ok(())
+}
+
+fn gateway_ports(backends: &Backends) -> webhook_gateway::Ports {
+    let mut readiness = Readiness::default();
+    readiness.add(Arc::new(DatabaseCheck(backends.installation.clone())));
+    readiness.add(Arc::new(QueueCheck(backends.consumer.clone())));
+    webhook_gateway::Ports {
+        publisher: backends.publisher.clone(),
+        status_clock: backends.status_clock.clone(),
+        flows: backends.flows.clone(),
+        accounts: backends.accounts.clone(),
+        clock: backends.clock.clone(),
+        readiness,
+    }
+}
+
+fn worker_ports(backends: &Backends) -> flow_worker::Ports {
+    flow_worker::Ports {
+        publisher: backends.publisher.clone(),
+        consumer: backends.consumer.clone(),
+        sessions: backends.sessions.clone(),
+        installation: backends.installation.clone(),
+        accounts: backends.accounts.clone(),
+        flows: backends.flows.clone(),
+        conversations: backends.conversations.clone(),
+        status_clock: backends.status_clock.clone(),
+        clock: backends.clock.clone(),
+    }
+}
+
+fn worker_settings(settings: &Settings) -> WorkerSettings {
+    WorkerSettings {
+        partitions: settings.partitions,
+        prefetch: settings.worker.prefetch,
+        batch: settings.worker.batch,
+        session_ttl: settings.session.ttl,
+    }
+}
+
+fn sender_ports(backends: &Backends) -> outbound_sender::Ports {
+    outbound_sender::Ports {
+        consumer: backends.consumer.clone(),
+        accounts: backends.accounts.clone(),
+        ledger: backends.ledger.clone(),
+        status_clock: backends.status_clock.clone(),
+        clock: backends.clock.clone(),
+    }
+}
+
+fn sender_settings(settings: &Settings, exclusive: bool) -> SenderSettings {
+    SenderSettings {
+        partitions: settings.partitions,
+        prefetch: BELL_PREFETCH,
+        api_base_url: settings.whatsapp.api_base_url.clone(),
+        api_version: settings.whatsapp.api_version.clone(),
+        number_rate: settings.whatsapp.number_rate,
+        pair_rate: settings.whatsapp.pair_rate,
+        attempts: settings.send.attempts,
+        max_age: settings.send.max_age,
+        unknown_outcome_policy: settings.send.unknown_outcome_policy,
+        unknown_wait: settings.send.unknown_wait,
+        unknown_wait_after_refusal: settings.send.unknown_wait_after_refusal,
+        concurrency: settings.send.concurrency as usize,
+        exclusive,
+    }
+}
+
+/// Whether the database answers.
+struct DatabaseCheck(Arc<dyn Installation>);
+
+#[async_trait]
+impl Check for DatabaseCheck {
+    fn name(&self) -> &'static str {
+        "database"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        self.0.ping().await.map_err(|error| error.to_string())
+    }
+}
+
+/// Whether the queues answer.
+struct QueueCheck(Arc<dyn Consumer>);
+
+#[async_trait]
+impl Check for QueueCheck {
+    fn name(&self) -> &'static str {
+        "queues"
+    }
+
+    async fn check(&self) -> Result<(), String> {
+        self.0.depth(QueueName::Statuses).await.map(drop).map_err(|error| error.to_string())
+    }
+}
