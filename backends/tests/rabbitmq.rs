@@ -10,7 +10,9 @@ mod relay;
 use broker::{Rabbit, raw_channel};
 use lapin::{
     ExchangeKind,
-    options::{ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions},
+    options::{
+        ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    },
     types::{AMQPValue, FieldTable},
 };
 use shared::ports::queue::{Consumer, Delivery, PublishError, Publisher, QueueName};
@@ -141,7 +143,11 @@ async fn a_blocked_broker_is_told_at_once_and_acknowledging_goes_on() {
     let mut open = expect(&mut subscription, 0..3).await;
 
     relay.block(Some(&harness.publishing_name()));
-    let blocked = async { while !queues.is_blocked() { sleep(Duration::from_millis(5)).await } };
+    let blocked = async {
+        while !queues.is_blocked() {
+            sleep(Duration::from_millis(5)).await
+        }
+    };
     timeout(Duration::from_secs(5), blocked).await.expect("blocked");
     for _ in 0..3 {
         let began = Instant::now();
@@ -159,6 +165,21 @@ async fn a_blocked_broker_is_told_at_once_and_acknowledging_goes_on() {
     assert!(!queues.is_blocked());
 }
 
+/// Waits, past the relay, until the queue has as many messages.
+async fn expect_depth_behind(harness: &Rabbit, depth: u32) {
+    let raw = raw_channel().await;
+    let name = format!("{}.{QUEUE}", harness.prefix);
+    let counting = async {
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        while raw.queue_declare(name.as_str().into(), passive, FieldTable::default()).await.unwrap().message_count()
+            != depth
+        {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), counting).await.expect("the depth at the broker");
+}
+
 #[tokio::test]
 async fn who_is_publishing_when_the_broker_blocks_is_told_at_once() {
     let (mut harness, relay) = Rabbit::behind_a_relay().await;
@@ -170,11 +191,11 @@ async fn who_is_publishing_when_the_broker_blocks_is_told_at_once() {
         let queues = queues.clone();
         async move { queues.publish(batch(QUEUE, [1])).await }
     });
-    sleep(Duration::from_millis(200)).await;
-    relay.stall(false);
+    expect_depth_behind(&harness, 2).await;
     relay.block(Some(&harness.publishing_name()));
-    let told = timeout(Duration::from_secs(2), publishing).await.expect("told at once").unwrap();
-    assert!(matches!(told, Ok(()) | Err(PublishError::Blocked(_))), "{told:?}");
+    let told = timeout(Duration::from_secs(1), publishing).await.expect("told at once").unwrap();
+    assert!(matches!(told, Err(PublishError::Blocked(_))), "{told:?}");
+    relay.stall(false);
     relay.block(None);
     publish_until_taken(&*queues, 2).await;
 }

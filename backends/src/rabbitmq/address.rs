@@ -19,7 +19,9 @@ pub(super) fn parse(url: &str) -> Result<AMQPUri, Failure> {
         );
     }
     if url.contains("://[") || url.contains("@[") {
-        return refuse("an IPv6 address in brackets is not understood by the driver, which would take localhost instead; give a host name");
+        return refuse(
+            "an IPv6 address in brackets is not understood by the driver, which would take localhost instead; give a host name",
+        );
     }
     // `amqp://host/` names the vhost "", which nobody has; "/" is meant.
     if uri.vhost.is_empty() {

@@ -32,10 +32,7 @@ impl Failure {
 }
 
 /// Waits for the broker, but not for ever: a half-open connection never answers.
-pub(super) async fn within<T>(
-    limit: Duration,
-    asking: impl Future<Output = lapin::Result<T>>,
-) -> Result<T, Failure> {
+pub(super) async fn within<T>(limit: Duration, asking: impl Future<Output = lapin::Result<T>>) -> Result<T, Failure> {
     match tokio::time::timeout(limit, asking).await {
         Ok(answer) => answer.map_err(|error| Failure::Said(error.to_string())),
         Err(_) => Err(Failure::Silent(limit)),

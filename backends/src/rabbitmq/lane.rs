@@ -125,8 +125,12 @@ impl LaneTask {
                 Err(failure) => Err(failure.of(queue, "opening a channel")),
             };
             match restored {
-                Ok(()) => tracing::error!(%queue, "the queue was missing at the broker and was made again: somebody deleted it"),
-                Err(error) => tracing::error!(%queue, %error, "the queue is missing at the broker and can't be made again"),
+                Ok(()) => {
+                    tracing::error!(%queue, "the queue was missing at the broker and was made again: somebody deleted it")
+                }
+                Err(error) => {
+                    tracing::error!(%queue, %error, "the queue is missing at the broker and can't be made again")
+                }
             }
         }
     }

@@ -102,7 +102,28 @@ pub(super) async fn publish(channel: &Channel, topology: &Topology, messages: &[
     judge(topology, messages, join_all(confirming).await)
 }
 
-async fn publish_one(
+/// What came back for one message.
+struct Answer {
+    verdict: Verdict,
+    /// The routing key of a returned message that came with it: not necessarily this one.
+    returned: Option<ShortString>,
+}
+
+async fn publish_one(channel: &Channel, topology: &Topology, queue: QueueName, message: &Message) -> Answer {
+    match confirmation(channel, topology, queue, message).await {
+        Err(error) => Answer { verdict: Err(error), returned: None },
+        Ok(confirmation) => {
+            let verdict = match &confirmation {
+                Confirmation::Ack(_) => Ok(()),
+                Confirmation::Nack(_) => Err(PublishError::Refused(queue)),
+                Confirmation::NotRequested => Err(PublishError::Lost("the channel does not confirm".to_owned())),
+            };
+            Answer { verdict, returned: confirmation.take_message().map(|back| back.delivery.routing_key) }
+        }
+    }
+}
+
+async fn confirmation(
     channel: &Channel,
     topology: &Topology,
     queue: QueueName,
@@ -125,22 +146,9 @@ async fn publish_one(
 
 /// Judges a whole round at once, because a returned message may hang on another message's confirm. When one message to a
 /// queue came back, none to that queue counts as taken: some may be there all the same, which the port allows.
-fn judge(
-    topology: &Topology,
-    messages: &[Publish],
-    outcomes: Vec<Result<Confirmation, PublishError>>,
-) -> Vec<Verdict> {
-    let mut returned: HashSet<ShortString> = HashSet::new();
-    let mut verdicts = Vec::with_capacity(messages.len());
-    for (Publish { queue, .. }, outcome) in messages.iter().zip(outcomes) {
-        verdicts.push(match &outcome {
-            Ok(Confirmation::Ack(_)) => Ok(()),
-            Ok(Confirmation::Nack(_)) => Err(PublishError::Refused(*queue)),
-            Ok(Confirmation::NotRequested) => Err(PublishError::Lost("the channel does not confirm".to_owned())),
-            Err(error) => Err(error.clone()),
-        });
-        returned.extend(outcome.ok().and_then(Confirmation::take_message).map(|back| back.delivery.routing_key));
-    }
+fn judge(topology: &Topology, messages: &[Publish], answers: Vec<Answer>) -> Vec<Verdict> {
+    let returned: HashSet<ShortString> = answers.iter().filter_map(|answer| answer.returned.clone()).collect();
+    let mut verdicts: Vec<Verdict> = answers.into_iter().map(|answer| answer.verdict).collect();
     if returned.is_empty() {
         return verdicts;
     }
@@ -163,8 +171,13 @@ mod tests {
     use bytes::Bytes;
 
     fn publish_to(queue: QueueName) -> Publish {
-        let message =
-            Message { id: "id".into(), kind: "k".into(), schema: 1, traceparent: None, body: Bytes::from_static(b"{}") };
+        let message = Message {
+            id: "id".into(),
+            kind: "k".into(),
+            schema: 1,
+            traceparent: None,
+            body: Bytes::from_static(b"{}"),
+        };
         Publish { queue, message }
     }
 
@@ -195,14 +208,31 @@ mod tests {
         assert!(matches!(bad.try_recv(), Ok(Err(PublishError::Refused(QueueName::Inbound(2))))));
     }
 
+    fn answer(verdict: Verdict, returned: Option<QueueName>, topology: &Topology) -> Answer {
+        Answer { verdict, returned: returned.map(|queue| topology.queue(queue)) }
+    }
+
     #[test]
-    fn a_plain_acknowledgement_is_taken_and_a_refusal_is_not() {
+    fn a_returned_message_fails_its_own_queue_whichever_confirm_brought_it() {
         let topology = Topology::new("p").unwrap();
-        let messages = [publish_to(QueueName::Statuses), publish_to(QueueName::Inbound(0)), publish_to(QueueName::Inbound(1))];
-        let outcomes = vec![Ok(Confirmation::Ack(None)), Ok(Confirmation::Nack(None)), Ok(Confirmation::NotRequested)];
-        let verdicts = judge(&topology, &messages, outcomes);
+        let (good, missing) = (QueueName::Inbound(0), QueueName::Inbound(16));
+        let messages = [publish_to(good), publish_to(missing), publish_to(good)];
+        let answers = vec![
+            answer(Ok(()), Some(missing), &topology),
+            answer(Ok(()), None, &topology),
+            answer(Err(PublishError::Refused(good)), None, &topology),
+        ];
+        let verdicts = judge(&topology, &messages, answers);
         assert!(verdicts[0].is_ok());
-        assert!(matches!(verdicts[1], Err(PublishError::Refused(QueueName::Inbound(0)))));
-        assert!(matches!(verdicts[2], Err(PublishError::Lost(_))));
+        assert!(matches!(verdicts[1], Err(PublishError::Unroutable(queue)) if queue == missing));
+        assert!(matches!(verdicts[2], Err(PublishError::Refused(queue)) if queue == good));
+    }
+
+    #[test]
+    fn when_a_strange_message_comes_back_nobody_is_told_that_all_is_well() {
+        let topology = Topology::new("p").unwrap();
+        let messages = [publish_to(QueueName::Statuses)];
+        let answers = vec![answer(Ok(()), Some(QueueName::Inbound(0)), &topology)];
+        assert!(matches!(judge(&topology, &messages, answers)[..], [Err(PublishError::Lost(_))]));
     }
 }

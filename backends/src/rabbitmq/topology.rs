@@ -34,7 +34,8 @@ pub(super) struct Topology {
 impl Topology {
     pub(super) fn new(prefix: &str) -> Result<Self, Failure> {
         if prefix.is_empty() || prefix.len() > PREFIX_BYTES || prefix.starts_with("amq.") {
-            let limits = format!("1 to {PREFIX_BYTES} bytes are needed, and not `amq.` at the front: that is the broker's own");
+            let limits =
+                format!("1 to {PREFIX_BYTES} bytes are needed, and not `amq.` at the front: that is the broker's own");
             return Err(Failure::Said(format!("the prefix {prefix:?} can't name an exchange: {limits}")));
         }
         Ok(Self { prefix: prefix.to_owned(), partitions: AtomicU32::new(UNDECLARED) })
@@ -81,9 +82,10 @@ impl Topology {
 
     async fn declare_exchange(&self, channel: &Channel) -> Result<(), QueueError> {
         let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
-        let asking =
-            channel.exchange_declare(self.exchange(), ExchangeKind::Direct, options, FieldTable::default());
-        within(DECLARE_TIMEOUT, asking).await.map_err(|failure| explained(failure).of(&self.prefix, "declaring the exchange"))
+        let asking = channel.exchange_declare(self.exchange(), ExchangeKind::Direct, options, FieldTable::default());
+        within(DECLARE_TIMEOUT, asking)
+            .await
+            .map_err(|failure| explained(failure).of(&self.prefix, "declaring the exchange"))
     }
 
     async fn declare_queue(&self, channel: &Channel, queue: QueueName) -> Result<(), QueueError> {
@@ -126,9 +128,11 @@ impl Topology {
 /// Says what to do about the one refusal an operator can mend.
 fn explained(failure: Failure) -> Failure {
     match failure {
-        Failure::Said(what) if what.contains("PRECONDITION") || what.contains("inequivalent") => Failure::Said(format!(
-            "{what}; it is there with other arguments: drain and delete it, or choose another FLOW_RUNNER_QUEUE_PREFIX"
-        )),
+        Failure::Said(what) if what.contains("PRECONDITION") || what.contains("inequivalent") => {
+            Failure::Said(format!(
+                "{what}; it is there with other arguments: drain and delete it, or choose another FLOW_RUNNER_QUEUE_PREFIX"
+            ))
+        }
         other => other,
     }
 }

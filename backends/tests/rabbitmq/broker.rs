@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The broker that `./dev test` started, or the one that was named.
 fn url() -> String {
-    std::env::var("TEST_AMQP_URL").expect("TEST_AMQP_URL is not set: run `./dev test`, which starts a RabbitMQ of its own")
+    std::env::var("TEST_AMQP_URL")
+        .expect("TEST_AMQP_URL is not set: run `./dev test`, which starts a RabbitMQ of its own")
 }
 
 /// A channel past everything that is tested.

@@ -88,7 +88,7 @@ async fn stay(
     let (gateway, whatsapp) = (format!("http://{}", running.address), simulator.url());
     let write = |body: &str| {
         format!(
-            "curl -s {whatsapp}/simulator/users/15557654321/messages -H 'content-type: application/json' -d '{{\"phoneNumberId\":\"{NUMBER}\",{body}}}'"
+            "curl -s {whatsapp}/simulator/users/15557654321/messages -H 'content-type: application/json' -d '{{\"phoneNumberId\":\"{NUMBER}\",\"name\":\"Ben\",{body}}}'"
         )
     };
     transcript.heading("All of it stays up. Go on:");

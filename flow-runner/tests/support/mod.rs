@@ -1,0 +1,218 @@
+//! A real installation under test: the program itself as a process, WhatsApp simulated, callbacks posted by the test.
+#![expect(dead_code, reason = "each test program uses a part of this")]
+
+pub mod crowd;
+pub mod questions;
+pub mod relay;
+
+use serde_json::{Value, json};
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use whatsapp_simulator::{Config, PairLimit, Simulator, Statuses};
+
+pub const NUMBER: &str = "100000000000001";
+pub const API_KEY: &str = "test-api-key-0123456789";
+pub const TOKEN: &str = "test-access-token";
+pub const APP_SECRET: &str = "test-app-secret";
+/// How long anything may take that should take a moment.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `flow-runner serve` on a data directory of its own.
+pub struct Installation {
+    pub address: SocketAddr,
+    pub directory: tempfile::TempDir,
+    pub http: reqwest::Client,
+    settings: Vec<(String, String)>,
+    process: Option<Child>,
+}
+
+impl Installation {
+    /// Prepares one that talks to `whatsapp`; `settings` go into its environment.
+    pub fn new(whatsapp: &str, settings: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let address = free_address();
+        let mut all = vec![
+            ("FLOW_RUNNER_LISTEN".to_owned(), address.to_string()),
+            ("FLOW_RUNNER_DATA_DIR".to_owned(), directory.path().join("data").display().to_string()),
+            ("WHATSAPP_WEBHOOK_VERIFY_TOKEN".to_owned(), "verify".to_owned()),
+            ("WHATSAPP_APP_SECRET".to_owned(), APP_SECRET.to_owned()),
+            ("WHATSAPP_API_BASE_URL".to_owned(), whatsapp.to_owned()),
+            ("WHATSAPP_PHONE_NUMBER_ID".to_owned(), NUMBER.to_owned()),
+            ("WHATSAPP_ACCESS_TOKEN".to_owned(), TOKEN.to_owned()),
+            ("FLOW_RUNNER_API_KEY".to_owned(), API_KEY.to_owned()),
+            ("RUST_LOG".to_owned(), std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned())),
+        ];
+        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let http = reqwest::Client::builder().pool_max_idle_per_host(512).timeout(PATIENCE).build().expect("a client");
+        Self { address, directory, http, settings: all, process: None }
+    }
+
+    pub fn data_dir(&self) -> std::path::PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Starts the process and waits until it is ready.
+    pub async fn start(&mut self) {
+        self.spawn();
+        self.wait_until_ready().await;
+    }
+
+    pub fn spawn(&mut self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flow-runner"));
+        command.arg("serve").env_clear().envs(self.settings.iter().cloned()).stdin(Stdio::null());
+        command.current_dir(self.directory.path());
+        self.process = Some(command.spawn().expect("flow-runner starts"));
+    }
+
+    pub async fn wait_until_ready(&mut self) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let ready = self.http.get(self.url("/readyz")).send().await;
+            if ready.is_ok_and(|answer| answer.status() == 200) {
+                return;
+            }
+            let process = self.process.as_mut().expect("a process");
+            if let Some(status) = process.try_wait().expect("its state") {
+                panic!("flow-runner ended by itself: {status}");
+            }
+            assert!(tokio::time::Instant::now() < deadline, "not ready within {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("it can be killed");
+            process.wait().expect("it ends");
+        }
+    }
+
+    /// SIGTERM; it must end by itself, in time, with exit code 0.
+    pub async fn terminate(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        let id = process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
+        let ended = tokio::task::spawn_blocking(move || process.wait());
+        let status = tokio::time::timeout(Duration::from_secs(30), ended).await.expect("it ends within 30 s");
+        let status = status.expect("waited").expect("waited");
+        assert!(status.success(), "{status}");
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("a process").id()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn webhook(&self) -> String {
+        self.url("/api/whatsapp/messages/webhook")
+    }
+
+    /// Saves a flow as the builder does.
+    pub async fn save_flow(&self, name: &str, triggers: &[&str], steps: Value) -> Value {
+        let body = json!({
+            "name": name,
+            "trigger": serde_json::to_string(triggers).expect("JSON"),
+            "automationJson": steps,
+            "status": "ACTIVE",
+        });
+        let request = self.http.post(self.url("/api/whatsapp/flow")).bearer_auth(API_KEY).json(&body);
+        let answer = request.send().await.expect("an answer");
+        let status = answer.status();
+        let saved: Value = answer.json().await.expect("JSON");
+        assert_eq!(status, 201, "{saved}");
+        saved
+    }
+
+    /// Posts a callback once; the status, or nothing when there was no answer.
+    pub async fn post(&self, body: &str) -> Option<u16> {
+        post(&self.http, &self.webhook(), body).await
+    }
+
+    /// The record, once no process has it.
+    pub async fn record(&self) -> Record {
+        assert!(self.process.is_none(), "the process has the directory");
+        Record::open(&self.data_dir()).await
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Posts a signed callback once.
+pub async fn post(http: &reqwest::Client, webhook: &str, body: &str) -> Option<u16> {
+    let signature = whatsapp_simulator::sign(APP_SECRET, body);
+    let request = http.post(webhook).header("x-hub-signature-256", signature).body(body.to_owned());
+    request.send().await.ok().map(|answer| answer.status().as_u16())
+}
+
+/// An address nobody listens on now.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}
+
+/// A simulated WhatsApp without limits.
+pub async fn whatsapp(statuses: Statuses) -> Simulator {
+    let config = Config {
+        app_secret: APP_SECRET.into(),
+        access_token: Some(TOKEN.into()),
+        number_rate: 0,
+        pair_limit: PairLimit::Off,
+        statuses,
+        status_delay: Duration::from_millis(5),
+        ..Config::default()
+    };
+    Simulator::start("127.0.0.1:0".parse().expect("an address"), config).await.expect("a simulator")
+}
+
+/// What stands in the database, opened by the test itself.
+pub struct Record {
+    backends: backends::Backends,
+    stop: tokio_util::sync::CancellationToken,
+}
+
+impl Record {
+    async fn open(data_dir: &Path) -> Self {
+        let overrides = shared::settings::Overrides { environment: Some(Vec::new()), ..Default::default() }
+            .with("data_dir", data_dir.to_string_lossy(), "test");
+        let settings = shared::settings::Settings::load(&overrides).expect("settings");
+        let stop = tokio_util::sync::CancellationToken::new();
+        let clock = std::sync::Arc::new(shared::SystemClock::default());
+        let backends = backends::connect(&settings, clock, stop.clone()).await.expect("backends");
+        Self { backends, stop }
+    }
+
+    /// Nothing waits anywhere: every queue is empty and no job is open.
+    pub async fn assert_nothing_waits(&self) {
+        for queue in shared::ports::queue::QueueName::all(self.backends.partitions) {
+            assert_eq!(self.backends.consumer.depth(queue).await.expect("a depth"), 0, "{queue} is not empty");
+        }
+        assert_eq!(self.backends.ledger.numbers_with_open_jobs().await.expect("numbers"), [], "jobs are open");
+    }
+
+    /// Rows of a query, as JSON by column; for counting in tests.
+    pub async fn close(self) {
+        self.stop.cancel();
+        self.backends.tasks.close();
+        self.backends.tasks.wait().await;
+    }
+}
+
+/// Asks the database file itself, with another program than ours.
+pub fn sqlite(data_dir: &Path, sql: &str) -> String {
+    let script = "import sqlite3,sys\nfor row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print('|'.join(map(str,row)))";
+    let file = data_dir.join("flow-runner.db");
+    let output = Command::new("python3").arg("-c").arg(script).arg(file).arg(sql).output().expect("python3 runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
