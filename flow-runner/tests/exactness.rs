@@ -22,6 +22,7 @@ async fn two_hundred_conversations_with_every_callback_twice() {
     let delivery = crowd::Delivery { copies: 2, pause: Duration::ZERO };
     crowd::write_all(&simulator, &installation.webhook(), &people, delivery, 2).await;
     crowd::wait_for_jobs(&simulator, crowd::expected_count(&people, QUESTIONS), PATIENCE).await;
+    wait_until_settled(&installation, PATIENCE).await;
     installation.terminate().await;
 
     let copies = crowd::assert_exact(&simulator.sends(), &people, QUESTIONS);
@@ -90,12 +91,13 @@ async fn kill_dash_nine_at_random_moments_loses_and_repeats_nothing() {
     assert_eq!(sqlite(&installation.data_dir(), "SELECT count(*) FROM dead_letters"), "0");
 }
 
-/// Waits until no job is open, seen from outside.
+/// Waits until no job is open and nothing lies in a queue, seen from outside.
 async fn wait_until_settled(installation: &Installation, patience: Duration) {
     let deadline = tokio::time::Instant::now() + patience;
-    let open = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'sending', 'retrying', 'unknown')";
+    let open = "SELECT (SELECT count(*) FROM jobs WHERE state IN ('queued', 'sending', 'retrying', 'unknown'))
+        + (SELECT count(*) FROM queue_messages)";
     while sqlite(&installation.data_dir(), open) != "0" {
-        assert!(tokio::time::Instant::now() < deadline, "jobs are open after {patience:?}");
+        assert!(tokio::time::Instant::now() < deadline, "something waits after {patience:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

@@ -1,10 +1,12 @@
 //! Reading, and writing in transactions.
 
 use super::error::store_error;
+use super::rows::clean;
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, Value};
 use shared::ports::{StoreError, Stored};
-use std::{fmt, sync::Arc};
+use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc};
 
 /// One transaction: all of it happens, or nothing.
 #[async_trait]
@@ -83,7 +85,11 @@ struct Pending<T: Transaction> {
 #[async_trait]
 impl<T: Transaction> Erased for Pending<T> {
     async fn run(&mut self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        let (output, result) = match self.transaction.run(tx).await {
+        // A panic takes back this transaction, not whoever runs it for all of this process.
+        let result = AssertUnwindSafe(self.transaction.run(tx)).catch_unwind().await.unwrap_or_else(|panic| {
+            Err(DbErr::Custom(format!("a bug met this data: {}", panic_message(&*panic))))
+        });
+        let (output, result) = match result {
             Ok(output) => (Ok(output), Ok(())),
             Err(error) => (Err(store_error(T::DOING, &error)), Err(error)),
         };
@@ -104,14 +110,32 @@ impl<T: Transaction> Erased for Pending<T> {
     }
 }
 
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without words")
+}
+
+/// A statement whose texts hold no U+0000: PostgreSQL refuses it in texts, and SQLite's tools stop at it. What is compared
+/// with a column in this program must be cleaned the same way.
+fn statement<C: ConnectionTrait>(connection: &C, sql: &str, mut values: Vec<Value>) -> Statement {
+    for value in &mut values {
+        if let Value::String(Some(text)) = value
+            && text.contains('\0')
+        {
+            *text = clean(text);
+        }
+    }
+    Statement::from_sql_and_values(connection.get_database_backend(), sql, values)
+}
+
 /// Rows of a query.
 pub(super) async fn all<C: ConnectionTrait>(
     connection: &C,
     sql: &str,
     values: Vec<Value>,
 ) -> Result<Vec<QueryResult>, DbErr> {
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    connection.query_all_raw(statement).await
+    connection.query_all_raw(statement(connection, sql, values)).await
 }
 
 /// The first row of a query.
@@ -125,8 +149,7 @@ pub(crate) async fn one<C: ConnectionTrait>(
 
 /// Executes a statement; how many rows it changed.
 pub(crate) async fn execute<C: ConnectionTrait>(connection: &C, sql: &str, values: Vec<Value>) -> Result<u64, DbErr> {
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    Ok(connection.execute_raw(statement).await?.rows_affected())
+    Ok(connection.execute_raw(statement(connection, sql, values)).await?.rows_affected())
 }
 
 /// ` FOR UPDATE` where rows are locked one by one; SQLite's one writer has the whole database.

@@ -41,12 +41,15 @@ fn kind(error: &DbErr) -> Kind {
     match code.parse::<u32>() {
         // SQLite's result codes; the low byte is the class (sqlite.org/rescode.html).
         Ok(number) if code.len() < 5 => match number & 0xff {
+            // BUSY, LOCKED.
             5 | 6 => Kind::Busy,
-            // CONSTRAINT, TOOBIG, MISMATCH, RANGE: this data. ERROR: this statement.
-            1 | 18 | 19 | 20 | 25 => Kind::Refused,
+            // TOOBIG, CONSTRAINT, MISMATCH: this data.
+            18..=20 => Kind::Refused,
+            // FULL, IOERR, READONLY, CORRUPT …, and ERROR, which blames the statement or the schema: no message's fault.
             _ => Kind::Unavailable,
         },
-        // PostgreSQL's SQLSTATE: 40001 and 40P01 repeat, classes 22, 23 and 54 are this data.
+        // PostgreSQL's SQLSTATE: 40001, 40P01 and 55P03 repeat, classes 22, 23 and 54 are this data; a wrong statement
+        // or schema (42) is no message's fault.
         _ => match code.as_ref() {
             "40001" | "40P01" | "55P03" => Kind::Busy,
             code if code.starts_with("22") || code.starts_with("23") || code.starts_with("54") => Kind::Refused,

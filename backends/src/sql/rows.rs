@@ -58,7 +58,7 @@ pub(crate) fn column<T: TryGetable>(row: &QueryResult, name: &str) -> Result<T, 
     row.try_get("", name)
 }
 
-/// A text without U+0000, which PostgreSQL refuses in texts and SQLite's tools stop at.
+/// A text as the database holds it: without U+0000. Statements clean what they bind; what is compared here must be too.
 pub(crate) fn clean(text: &str) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text.to_owned() }
 }

@@ -6,7 +6,7 @@ use crate::sql::{
     db::{Db, Transaction, all, execute, for_update},
     feed,
     ledger::letters,
-    rows::{column, list},
+    rows::{column, list, placeholders},
 };
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
@@ -63,7 +63,9 @@ impl Transaction for Apply {
         let mut rows = self.rows(tx).await?;
         let mut paused = BTreeMap::new();
         let outcomes = self.batch.iter().map(|status| self.apply(status, &mut rows, &mut paused)).collect();
-        for (job, row) in rows.iter().filter(|(_, row)| row.changed) {
+        let changed = || rows.iter().filter(|(_, row)| row.changed);
+        self.write_risen(tx, changed().filter(|(_, row)| row.error.is_none()).collect()).await?;
+        for (job, row) in changed().filter(|(_, row)| row.error.is_some()) {
             self.write(tx, job, row).await?;
         }
         for (number, reason) in &paused {
@@ -153,6 +155,36 @@ impl Apply {
         true
     }
 
+    /// What only rose, in one statement.
+    async fn write_risen(&self, tx: &DatabaseTransaction, rows: Vec<(&JobId, &Row)>) -> Result<(), DbErr> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "UPDATE jobs SET state = v.column2, delivery = v.column3, wamid = v.column4, delivered_at = v.column5,
+                read_at = v.column6, updated_at = $1 FROM (VALUES {}) AS v WHERE jobs.id = v.column1",
+            placeholders(rows.len(), 6, 2)
+        );
+        let mut values: Vec<Value> = vec![self.now.0.into()];
+        for (job, row) in &rows {
+            values.extend([
+                Value::from(job.as_str()),
+                row.state.as_str().into(),
+                row.delivery.into(),
+                row.wamid.clone().into(),
+                row.delivered_at.into(),
+                row.read_at.into(),
+            ]);
+        }
+        execute(tx, &sql, values).await?;
+        for (job, _) in rows.iter().filter(|(_, row)| row.settles_letter) {
+            let sql = "UPDATE dead_letters SET state = 'settled', closed_at = $2 WHERE job_id = $1 AND state = 'open'";
+            execute(tx, sql, vec![job.as_str().into(), self.now.0.into()]).await?;
+        }
+        Ok(())
+    }
+
+    /// What failed.
     async fn write(&self, tx: &DatabaseTransaction, job: &JobId, row: &Row) -> Result<(), DbErr> {
         let sql = "UPDATE jobs SET state = $2, delivery = $3, wamid = $4, due_at = $5, spent = $6, failed_at = $7,
             delivered_at = $8, read_at = $9, error_code = COALESCE($10, error_code), error = COALESCE($11, error),
@@ -177,11 +209,6 @@ impl Apply {
             self.now.0.into(),
         ];
         execute(tx, sql, values).await?;
-        if row.settles_letter {
-            let sql =
-                "UPDATE dead_letters SET state = 'settled', closed_at = $2 WHERE job_id = $1 AND state = 'open'";
-            execute(tx, sql, vec![job.as_str().into(), self.now.0.into()]).await?;
-        }
         if let Some(reason) = row.dies_of {
             let letter = letters::of_job(tx, job, reason).await?;
             dead_letters::write(tx, letter.into_iter().collect(), self.now).await?;
