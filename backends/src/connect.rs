@@ -2,9 +2,7 @@
 
 use crate::{
     embedded::{self, DataDirectory, DirectoryError, EmbeddedQueue, LocalMembers, LocalSessions, OpenError},
-    sql::{
-        Cipher, Db, Feed, SqlAccounts, SqlConversations, SqlFlows, SqlInstallation, SqlLedger, SqlStatusClock,
-    },
+    sql::{Cipher, Db, Feed, SqlAccounts, SqlConversations, SqlFlows, SqlInstallation, SqlLedger, SqlStatusClock},
 };
 use migrations::Migrator;
 use sea_orm::{DatabaseConnection, DbErr};

@@ -171,7 +171,11 @@ async fn expect_depth_behind(harness: &Rabbit, depth: u32) {
     let name = format!("{}.{QUEUE}", harness.prefix);
     let counting = async {
         let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        while raw.queue_declare(name.as_str().into(), passive, FieldTable::default()).await.expect("declared").message_count()
+        while raw
+            .queue_declare(name.as_str().into(), passive, FieldTable::default())
+            .await
+            .expect("declared")
+            .message_count()
             != depth
         {
             sleep(Duration::from_millis(10)).await;

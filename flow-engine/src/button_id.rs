@@ -62,7 +62,9 @@ mod tests {
 
     #[test]
     fn what_others_wrote_is_not_ours() {
-        for text in ["", "1", "1.2", "1.2.3.4", "-1.0.0", "0.0.0", "01.0.0", "+1.0.0", "a.b.c", "1.0.0 ", "cancel-button"] {
+        for text in
+            ["", "1", "1.2", "1.2.3.4", "-1.0.0", "0.0.0", "01.0.0", "+1.0.0", "a.b.c", "1.0.0 ", "cancel-button"]
+        {
             assert_eq!(text.parse::<ButtonId>(), Err(NotOurs), "{text:?}");
         }
     }

@@ -185,5 +185,9 @@ pub fn parse_recipients(value: &Value) -> Vec<String> {
 /// A phone as its digits; anything with letters in it (a business-scoped user id) as it is.
 fn normalize_identity(text: &str) -> String {
     let text = text.trim();
-    if text.chars().any(char::is_alphabetic) { text.to_owned() } else { text.chars().filter(char::is_ascii_digit).collect() }
+    if text.chars().any(char::is_alphabetic) {
+        text.to_owned()
+    } else {
+        text.chars().filter(char::is_ascii_digit).collect()
+    }
 }

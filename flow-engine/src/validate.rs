@@ -86,9 +86,9 @@ pub fn check(own: &FlowId, trigger: &Value, automation: &Value, catalog: &Catalo
 fn check_triggers(own: &FlowId, trigger: &Value, catalog: &Catalog, report: &mut Report) {
     let triggers = parse_triggers(trigger);
     for folded in &triggers {
-        let other = catalog.flows().find(|flow| {
-            flow.id != *own && flow.status == crate::FlowStatus::Active && flow.triggers.contains(folded)
-        });
+        let other = catalog
+            .flows()
+            .find(|flow| flow.id != *own && flow.status == crate::FlowStatus::Active && flow.triggers.contains(folded));
         if let Some(other) = other {
             let text = format!("flow {} has the trigger {folded:?} too; the oldest flow wins", other.id);
             report.warning(Finding::new("/trigger", "shared_trigger", text));

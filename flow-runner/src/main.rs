@@ -51,8 +51,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 /// Wrong settings are wrong usage; everything else failed.
 fn exit_code(error: &anyhow::Error) -> u8 {
     let settings = error.chain().any(|cause| {
-        cause.is::<SettingsError>()
-            || matches!(cause.downcast_ref(), Some(backends::ConnectError::Settings(_)))
+        cause.is::<SettingsError>() || matches!(cause.downcast_ref(), Some(backends::ConnectError::Settings(_)))
     });
     if settings { WRONG_USAGE } else { FAILED }
 }

@@ -42,10 +42,8 @@ async fn kill_dash_nine_at_random_moments_loses_and_repeats_nothing() {
     let simulator = Arc::new(whatsapp(Statuses::Read).await);
     // What is unknown after a kill is settled after seconds instead of minutes; nothing else is changed.
     let mut settings = NO_LIMITS.to_vec();
-    settings.extend([
-        ("FLOW_RUNNER__SEND__UNKNOWN_WAIT", "3s"),
-        ("FLOW_RUNNER__SEND__UNKNOWN_WAIT_AFTER_REFUSAL", "2s"),
-    ]);
+    settings
+        .extend([("FLOW_RUNNER__SEND__UNKNOWN_WAIT", "3s"), ("FLOW_RUNNER__SEND__UNKNOWN_WAIT_AFTER_REFUSAL", "2s")]);
     let mut installation = Installation::new(&simulator.url(), &settings);
     installation.start().await;
     let relay = Relay::start(&installation.webhook()).await;

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use flow_engine::{Flows, Input, Rules, Transition, advance, versions_needed};
 use shared::{
     Clock,
-    group_commit::Committer,
     event::{self, InboundMessage, KeptEvent},
+    group_commit::Committer,
     ids::{self, AccountId, RowVersion},
     job::NewJob,
     ports::{
@@ -96,15 +96,8 @@ impl Messages {
             return Ok(Verdict::Done);
         };
         for tries in 0..STALE_TRIES {
-            let loaded = load(
-                &number.account_id,
-                &message.sender,
-                &self.ids,
-                &self.cache,
-                &*self.record,
-                tries == 0,
-            )
-            .await?;
+            let loaded =
+                load(&number.account_id, &message.sender, &self.ids, &self.cache, &*self.record, tries == 0).await?;
             let transition = self.transition(&number.account_id, message, &loaded).await?;
             let advance = self.effect(&number.account_id, &loaded, &transition);
             let version = advance.version;

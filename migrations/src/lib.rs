@@ -14,10 +14,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            Box::new(m20261122_000001_initial::Migration),
-            Box::new(m20261122_000002_embedded_queue::Migration),
-        ]
+        vec![Box::new(m20261122_000001_initial::Migration), Box::new(m20261122_000002_embedded_queue::Migration)]
     }
 }
 

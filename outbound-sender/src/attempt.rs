@@ -2,7 +2,9 @@
 
 use crate::whatsapp::{Answer, Client, request};
 use shared::{
-    Clock, Timestamp, backoff, error_table,
+    Clock, Timestamp,
+    backoff::{self, Backoff},
+    error_table,
     event::JobTag,
     fate::{Failure, Fate, Tries, fate},
     group_commit::Committer,
@@ -40,8 +42,8 @@ pub(crate) enum Attempted {
     Over,
     /// The same job again at that time.
     Again { due_at: Timestamp, pair_refused: bool },
-    /// Look for its status at that time.
-    Unknown { due_at: Timestamp, claimed_at: Timestamp, resends: i32 },
+    /// A status must tell.
+    Unknown { claimed_at: Timestamp, resends: i32 },
     /// An earlier job of the lane is open.
     Behind,
     /// The number is paused: it holds everything.
@@ -94,13 +96,11 @@ impl Attempts {
             Answer::Accepted { wamid } => {
                 let late = self.clock.now().since(claimed.created_at);
                 metrics::histogram!("flow_runner_reply_seconds").record(late.as_secs_f64());
-                self.write(claimed, Outcome::Sent { wamid }, None, None).await?;
+                self.write(claimed, Outcome::Sent { wamid }, None, None).await;
                 return Ok(Attempted::Over);
             }
             Answer::Ambiguous(why) => return self.unknown(claimed, claimed_at, None, why).await,
-            Answer::NotSent(why) => {
-                (Failure { code: None, transient: true, retry_after: None, definite: true }, why)
-            }
+            Answer::NotSent(why) => (Failure { code: None, transient: true, retry_after: None, definite: true }, why),
             Answer::Refused { code, transient, retry_after, message } => {
                 if !error_table::is_known(code) {
                     tracing::error!(code, message, "Meta answered with a code that is not in the error table");
@@ -128,7 +128,7 @@ impl Attempts {
                 if alert {
                     tracing::error!(number = %number.id, code, message, "a message was refused for a reason that concerns the account");
                 }
-                self.write(claimed, Outcome::Dead { reason }, code, Some(message)).await?;
+                self.write(claimed, Outcome::Dead { reason }, code, Some(message)).await;
                 Ok(Attempted::Over)
             }
         }
@@ -142,8 +142,8 @@ impl Attempts {
         why: String,
     ) -> Stored<Attempted> {
         let due_at = claimed_at.plus(self.unknown_wait);
-        self.write(claimed, Outcome::Unknown { due_at }, code, Some(why)).await?;
-        Ok(Attempted::Unknown { due_at, claimed_at, resends: claimed.resends })
+        self.write(claimed, Outcome::Unknown { due_at }, code, Some(why)).await;
+        Ok(Attempted::Unknown { claimed_at, resends: claimed.resends })
     }
 
     async fn again(
@@ -155,50 +155,32 @@ impl Attempts {
         why: &str,
     ) -> Stored<Attempted> {
         metrics::counter!("flow_runner_retries_total").increment(1);
-        self.write(claimed, Outcome::Retry { due_at, spent }, code, Some(why.to_owned())).await?;
+        self.write(claimed, Outcome::Retry { due_at, spent }, code, Some(why.to_owned())).await;
         Ok(Attempted::Again { due_at, pair_refused: false })
     }
 
     async fn give_up(&self, claimed: &ClaimedJob, reason: &'static str, why: &str) -> Stored<Attempted> {
-        self.write(claimed, Outcome::Dead { reason }, None, Some(why.to_owned())).await?;
+        self.write(claimed, Outcome::Dead { reason }, None, Some(why.to_owned())).await;
         Ok(Attempted::Over)
     }
 
     /// Writes an outcome, for as long as it takes: an outcome that is not written becomes a resend.
-    async fn write(
-        &self,
-        claimed: &ClaimedJob,
-        outcome: Outcome,
-        code: Option<i64>,
-        error: Option<String>,
-    ) -> Stored<()> {
-        let settlement = Settlement {
-            job_id: claimed.job.job_id.clone(),
-            attempt: claimed.attempt,
-            outcome,
-            code,
-            error,
-        };
+    async fn write(&self, claimed: &ClaimedJob, outcome: Outcome, code: Option<i64>, error: Option<String>) {
+        let settlement =
+            Settlement { job_id: claimed.job.job_id.clone(), attempt: claimed.attempt, outcome, code, error };
         let mut tries = 0;
-        loop {
-            match self.settlements.commit(settlement.clone()).await {
-                Ok(_) => return Ok(()),
-                Err(error) if tries < WRITE_TRIES => {
-                    tries += 1;
-                    tracing::warn!(%error, job.id = %claimed.job.job_id, "an outcome could not be written; trying again");
-                    tokio::time::sleep(WRITE_WAIT * tries).await;
-                }
-                Err(error) => return Err(error),
-            }
+        while let Err(error) = self.settlements.commit(settlement.clone()).await {
+            tries += 1;
+            tracing::warn!(%error, tries, job.id = %claimed.job.job_id, "an outcome could not be written; trying again");
+            tokio::time::sleep(WRITE_WAIT.ceiling(tries)).await;
         }
     }
 }
 
 /// Meta's code for the pair rate.
 const PAIR_RATE: i64 = 131_056;
-/// About 20 s in all: whoever inherits the claim waits longer.
-const WRITE_TRIES: u32 = 8;
-const WRITE_WAIT: Duration = Duration::from_millis(500);
+/// Between two tries to write an outcome.
+const WRITE_WAIT: Backoff = Backoff { first: Duration::from_millis(100), most: Duration::from_secs(5) };
 
 fn count(answer: &Answer) {
     let (result, code) = match answer {

@@ -1,6 +1,6 @@
 //! The outbound queues: they only ring a desk's bell. The ledger holds the jobs, so a message is done once it is heard.
 
-use crate::sender::Desks;
+use crate::desks::Desks;
 use async_trait::async_trait;
 use shared::{
     job::{self, JobRef},

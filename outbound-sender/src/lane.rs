@@ -30,8 +30,17 @@ pub(crate) enum Phase {
     Waits(Duration),
     /// It has a slot at this moment.
     HasSlot(Duration),
+    /// Every place among the POSTs under way is taken.
+    Ready,
     /// A task works on it.
     Busy,
+    /// A task settles its unknown outcome.
+    Settling {
+        /// When it was claimed.
+        claimed_at: Timestamp,
+        /// Resends so far.
+        resends: i32,
+    },
     /// Its outcome is unknown: look for its status at this moment.
     Unknown {
         /// When to look.
@@ -48,7 +57,7 @@ impl Phase {
     pub fn wakes_at(self) -> Option<Duration> {
         match self {
             Self::Waits(at) | Self::HasSlot(at) | Self::Unknown { at, .. } => Some(at),
-            Self::Busy => None,
+            Self::Busy | Self::Settling { .. } | Self::Ready => None,
         }
     }
 }
@@ -64,7 +73,9 @@ impl Lane {
             return;
         }
         let job = match self.phase {
-            Phase::Waits(_) if job.lane_seq < self.head.lane_seq => std::mem::replace(&mut self.head, job),
+            Phase::Waits(_) | Phase::Ready if job.lane_seq < self.head.lane_seq => {
+                std::mem::replace(&mut self.head, job)
+            }
             _ => job,
         };
         if self.behind.len() < REMEMBERED || self.behind.contains_key(&job.lane_seq) {

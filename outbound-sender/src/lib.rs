@@ -6,6 +6,7 @@
 mod attempt;
 mod bell;
 mod desk;
+mod desks;
 mod lane;
 pub mod limits;
 mod sender;

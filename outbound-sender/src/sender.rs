@@ -3,15 +3,15 @@
 use crate::{
     attempt::Attempts,
     bell::Bell,
-    desk::{Desk, Shared},
+    desk::Shared,
+    desks::{Desks, find_numbers},
     unknown::Unknowns,
     whatsapp::{Client, ClientError},
 };
 use shared::{
     Clock,
     group_commit::Committer,
-    ids::{self, PhoneNumberId},
-    job::JobRef,
+    ids,
     ports::{
         accounts::Accounts,
         ledger::Ledger,
@@ -21,20 +21,12 @@ use shared::{
     runner::consume,
     settings::{PairRate, UnknownOutcomePolicy},
 };
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-use tokio::{sync::mpsc, task::JoinSet};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-/// Bells that a desk has not heard yet; more wait in the queue.
-const BELLS: usize = 1024;
 /// Claims or settlements in one transaction at most.
 const BATCH: usize = 256;
-/// How often numbers with work that nobody rang for are looked up.
-const FIND_NUMBERS: Duration = Duration::from_secs(5);
 /// A claim of another process is left alone this long: its lease of 10 s, its POST of 20 s, and as much again.
 const CLAIM_LIFE: Duration = Duration::from_secs(60);
 
@@ -121,7 +113,6 @@ impl Sender {
             ledger: ports.ledger.clone(),
             accounts: ports.accounts.clone(),
             clock: ports.clock.clone(),
-            owner: owner.to_string(),
             rate: settings.number_rate,
             pair_rate: settings.pair_rate,
             concurrency: settings.concurrency,
@@ -132,12 +123,7 @@ impl Sender {
 
     /// Sends until `stop`, then finishes what is under way.
     pub async fn run(self, stop: CancellationToken) {
-        let desks = Arc::new(Desks {
-            shared: self.shared,
-            bells: Mutex::default(),
-            tasks: TaskTracker::new(),
-            stop: stop.clone(),
-        });
+        let desks = Arc::new(Desks::new(self.shared, stop.clone()));
         let mut tasks = JoinSet::new();
         for partition in 0..self.settings.partitions {
             let bell = Arc::new(Bell { desks: desks.clone() });
@@ -150,8 +136,7 @@ impl Sender {
                 tracing::error!(%error, "a task of the sender ended badly");
             }
         }
-        desks.tasks.close();
-        desks.tasks.wait().await;
+        desks.ended().await;
     }
 }
 
@@ -173,49 +158,4 @@ fn settlements(ports: &Ports, owner: Arc<str>) -> Committer<shared::ports::ledge
         let (ledger, owner, now) = (ledger.clone(), owner.clone(), clock.now());
         Box::pin(async move { ledger.settle(batch, &owner, now).await })
     })
-}
-
-/// The desks, by number.
-pub(crate) struct Desks {
-    shared: Arc<Shared>,
-    bells: Mutex<HashMap<PhoneNumberId, mpsc::Sender<JobRef>>>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-}
-
-impl Desks {
-    /// Rings the bell of the job's desk. A desk that ends hears nothing: the ledger keeps the job.
-    pub async fn ring(&self, job: JobRef) {
-        let bell = self.desk(&job.phone_number_id);
-        drop(bell.send(job).await);
-    }
-
-    /// The bell of a number's desk, which is opened when there is none.
-    fn desk(&self, number: &PhoneNumberId) -> mpsc::Sender<JobRef> {
-        let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bell) = bells.get(number) {
-            return bell.clone();
-        }
-        let (bell, heard) = mpsc::channel(BELLS);
-        let desk = Desk::new(number.clone(), self.shared.clone());
-        self.tasks.spawn(desk.run(heard, self.stop.clone()));
-        bells.insert(number.clone(), bell.clone());
-        metrics::gauge!("flow_runner_active_numbers").set(bells.len() as f64);
-        bell
-    }
-}
-
-/// Opens desks for numbers that have work nobody rang for.
-async fn find_numbers(desks: Arc<Desks>, ledger: Arc<dyn Ledger>, stop: CancellationToken) {
-    let mut every = tokio::time::interval(FIND_NUMBERS);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = every.tick() => {}
-        }
-        match ledger.numbers_with_open_jobs().await {
-            Ok(numbers) => numbers.iter().for_each(|number| drop(desks.desk(number))),
-            Err(error) => tracing::warn!(%error, "can't look up which numbers have work"),
-        }
-    }
 }

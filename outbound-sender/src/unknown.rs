@@ -2,7 +2,7 @@
 
 use shared::{
     Clock, Timestamp,
-    job::JobRef,
+    job::{JobRef, JobState},
     ports::{
         Stored,
         ledger::{Ledger, Verdict},
@@ -30,16 +30,24 @@ pub(crate) struct Unknowns {
 /// What came of it, for the lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// A status settled it, or it is given up: the lane moves on.
+    /// It is given up: the lane moves on.
     Over,
     /// It is to be sent once more.
     Resend,
+    /// The ledger knows more than the lane: a status came, or somebody settled it by hand.
+    Changed,
     /// Too early to know: look again then.
     Later(Timestamp),
 }
 
 impl Unknowns {
     pub async fn settle(&self, job: &JobRef, claimed_at: Timestamp, resends: i32) -> Stored<Settled> {
+        let head = self.ledger.head(&job.phone_number_id, &job.recipient_id).await?;
+        let still = head.is_some_and(|head| head.job.job_id == job.job_id && head.state == JobState::Unknown);
+        if !still {
+            metrics::counter!("flow_runner_unknown_settled_total").increment(1);
+            return Ok(Settled::Changed);
+        }
         let now = self.clock.now();
         let reading = self.status_clock.read().await?;
         if let Some(later) = too_early(&reading, claimed_at, now, self.wait, self.wait_after_refusal) {
@@ -57,10 +65,7 @@ impl Unknowns {
                 Settled::Resend
             }
             (true, Verdict::GiveUp) => Settled::Over,
-            (false, _) => {
-                metrics::counter!("flow_runner_unknown_settled_total").increment(1);
-                Settled::Over
-            }
+            (false, _) => Settled::Changed,
         })
     }
 }

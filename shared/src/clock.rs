@@ -14,6 +14,9 @@ pub trait Clock: Send + Sync + fmt::Debug {
     fn boot(&self) -> Duration;
 }
 
+/// Boot time at the start of a process, so that moments before it have a place too.
+const BEFORE_START: Duration = Duration::from_secs(3600);
+
 /// The machine's clocks.
 #[derive(Debug)]
 pub struct SystemClock {
@@ -35,6 +38,6 @@ impl Clock for SystemClock {
     }
 
     fn boot(&self) -> Duration {
-        self.started.elapsed()
+        self.started.elapsed() + BEFORE_START
     }
 }

@@ -91,14 +91,7 @@ pub fn fate(failure: &Failure, tries: Tries, now: Timestamp, dice: f64) -> Fate 
     }
 }
 
-fn transient(
-    at_least: Duration,
-    most: Option<u32>,
-    tries: Tries,
-    now: Timestamp,
-    dice: f64,
-    asked: Duration,
-) -> Fate {
+fn transient(at_least: Duration, most: Option<u32>, tries: Tries, now: Timestamp, dice: f64, asked: Duration) -> Fate {
     let spent = u32::try_from(tries.spent).unwrap_or(0) + 1;
     if spent >= most.unwrap_or(tries.most) {
         return Fate::Dead { reason: "attempts_exhausted", alert: false };

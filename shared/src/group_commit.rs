@@ -1,7 +1,7 @@
 //! Group commit: what is ready at the same time shares a transaction.
 
-use futures_util::future::BoxFuture;
 use crate::ports::{StoreError, Stored};
+use futures_util::future::BoxFuture;
 use std::fmt;
 use tokio::{
     sync::{mpsc, oneshot},

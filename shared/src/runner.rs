@@ -5,13 +5,13 @@
 
 use crate::ports::queue::{Consumer, Delivery, Message, QueueError, QueueName, Settle, Subscription, Tag};
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use std::{
     collections::{HashMap, VecDeque},
     panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
-use futures_util::FutureExt;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 

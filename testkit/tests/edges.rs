@@ -19,7 +19,12 @@ const CRATES: [(&str, &[&str], &[&str]); 10] = [
     (
         "flow-runner",
         &[
-            "flow-engine", "shared", "backends", "webhook-gateway", "flow-worker", "outbound-sender",
+            "flow-engine",
+            "shared",
+            "backends",
+            "webhook-gateway",
+            "flow-worker",
+            "outbound-sender",
             "whatsapp-simulator",
         ],
         &["lapin", "redis", "sea-orm"],

@@ -17,7 +17,9 @@ const DATABASE: &str = "flow-runner.db";
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// Another process has it.
-    #[error("{0} is in use by another flow-runner process; stop that one, or set FLOW_RUNNER_DATA_DIR to another directory")]
+    #[error(
+        "{0} is in use by another flow-runner process; stop that one, or set FLOW_RUNNER_DATA_DIR to another directory"
+    )]
     InUse(PathBuf),
     /// A file in it can't be read or written.
     #[error("{path}: {source}")]
@@ -90,8 +92,7 @@ impl DataDirectory {
         if !path.exists() {
             let mut key = [0; 32];
             getrandom::fill(&mut key).map_err(|error| failed(io::Error::other(error.to_string())))?;
-            let mut file =
-                OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).map_err(failed)?;
+            let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).map_err(failed)?;
             writeln!(file, "{}", STANDARD.encode(key)).map_err(failed)?;
             file.sync_all().map_err(failed)?;
         }

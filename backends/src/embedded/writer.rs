@@ -1,13 +1,14 @@
 //! The one writer: whatever waits goes into one transaction, and one `fsync` pays for all of it.
 
-use crate::sql::{Erased, Writer, store_error};
+use crate::sql::{Erased, Writer, panic_message, store_error};
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
 use shared::ports::{StoreError, Stored};
-use std::fmt;
+use std::{fmt, panic::AssertUnwindSafe};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -88,7 +89,12 @@ async fn write_groups(connection: DatabaseConnection, mut waiting: mpsc::Receive
     let mut ops = Vec::with_capacity(GROUP);
     while waiting.recv_many(&mut ops, GROUP).await > 0 {
         metrics::histogram!("flow_runner_write_group").record(ops.len() as f64);
-        write_group(&connection, std::mem::take(&mut ops)).await;
+        let group = std::mem::take(&mut ops);
+        // Whoever waits for a group that panicked is told so; the writes after it go on.
+        if let Err(panic) = AssertUnwindSafe(write_group(&connection, group)).catch_unwind().await {
+            tracing::error!(panic = panic_message(&*panic), "a group of writes panicked");
+            renew(&connection).await;
+        }
     }
 }
 
@@ -117,9 +123,10 @@ async fn write_group(connection: &DatabaseConnection, ops: Vec<Op>) {
             }
         }
     }
-    let committed = group.commit(connection).await.map_err(|error| store_error(DOING, &error));
+    let committed = group.commit(connection).await.map_err(|error| group_error(&error));
     if let Err(error) = &committed {
         tracing::error!(%error, "a group of writes failed");
+        renew(connection).await;
     }
     for answer in group.queue_answers {
         // Who asked may have gone.
@@ -127,6 +134,27 @@ async fn write_group(connection: &DatabaseConnection, ops: Vec<Op>) {
     }
     for transaction in group.transactions {
         transaction.finish(committed.clone());
+    }
+}
+
+/// Why a whole group failed. That is nobody's data: what one transaction alone can't write, it is told itself.
+fn group_error(error: &DbErr) -> StoreError {
+    match store_error(DOING, error) {
+        StoreError::Refused { doing, reason } => StoreError::Unavailable { doing, reason },
+        error => error,
+    }
+}
+
+/// Opens the connection anew after a failure. SQLite ends a transaction by itself when the disk is full or fails; the pool
+/// then counts one that isn't there any more, and would begin the next as a savepoint of it.
+async fn renew(connection: &DatabaseConnection) {
+    match connection.get_sqlite_connection_pool().acquire().await {
+        Ok(live) => {
+            if let Err(error) = live.close().await {
+                tracing::warn!(%error, "the writing connection did not close well");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "there is no writing connection"),
     }
 }
 
@@ -152,7 +180,8 @@ async fn run_alone(tx: &DatabaseTransaction, transaction: &mut dyn Erased) -> Re
     tx.execute_unprepared("SAVEPOINT alone").await?;
     if let Err(error) = transaction.run(tx).await {
         tracing::debug!(%error, "a transaction was taken back");
-        tx.execute_unprepared("ROLLBACK TO alone").await?;
+        // Without its savepoint the whole group is gone (a full disk, for one), and this error is the reason.
+        tx.execute_unprepared("ROLLBACK TO alone").await.map_err(|_| error)?;
     }
     tx.execute_unprepared("RELEASE alone").await?;
     Ok(())

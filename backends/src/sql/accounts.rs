@@ -57,18 +57,13 @@ impl SqlAccounts {
 
     fn key_row(&self, account: &AccountId, key: &SecretString) -> (&'static str, Vec<Value>) {
         let sql = "INSERT INTO api_keys (hash, prefix, account_id, created_at) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (hash) DO UPDATE SET account_id = excluded.account_id, revoked_at = NULL";
+            ON CONFLICT (hash) DO UPDATE SET account_id = excluded.account_id, revoked_at = NULL, expires_at = NULL";
         let shown: String = key.expose_secret().chars().take(SHOWN).collect();
         let now = self.clock.now().0;
         (sql, vec![hash(key.expose_secret()).into(), shown.into(), account.as_str().into(), now.into()])
     }
 
-    fn number_row(
-        &self,
-        account: &AccountId,
-        id: &PhoneNumberId,
-        token: &SecretString,
-    ) -> (&'static str, Vec<Value>) {
+    fn number_row(&self, account: &AccountId, id: &PhoneNumberId, token: &SecretString) -> (&'static str, Vec<Value>) {
         let sql = "INSERT INTO phone_numbers (id, account_id, access_token, created_at, updated_at)
             VALUES ($1, $2, $3, $4, $4)
             ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, access_token = excluded.access_token,
@@ -86,10 +81,8 @@ impl SqlAccounts {
         let id: PhoneNumberId = column::<String>(row, "id")?.into();
         let account_id: AccountId = column::<String>(row, "account_id")?.into();
         let sealed: String = column(row, "access_token")?;
-        let access_token = self
-            .cipher
-            .open(&place(&account_id, &id), &sealed)
-            .map_err(|error| corrupt("an access token", error))?;
+        let access_token =
+            self.cipher.open(&place(&account_id, &id), &sealed).map_err(|error| corrupt("an access token", error))?;
         let rate: Option<i64> = column(row, "rate")?;
         let rate = rate.and_then(|rate| u32::try_from(rate).ok());
         Ok(PhoneNumber { id, account_id, access_token, rate, paused: column(row, "paused")? })
@@ -174,7 +167,8 @@ impl Accounts for SqlAccounts {
         let Some(row) = self.db.one(DOING, sql, vec![hash.clone().into(), self.clock.now().0.into()]).await? else {
             return Ok(None);
         };
-        let read = || Ok::<_, DbErr>((column::<String>(&row, "account_id")?, column::<Option<i64>>(&row, "expires_at")?));
+        let read =
+            || Ok::<_, DbErr>((column::<String>(&row, "account_id")?, column::<Option<i64>>(&row, "expires_at")?));
         let (account, expires_at) = read().map_err(|error| store_error(DOING, &error))?;
         let account = AccountId::from(account);
         if expires_at.map(Timestamp).is_none() {
@@ -202,9 +196,7 @@ impl Accounts for SqlAccounts {
         const DOING: &str = "listing phone numbers";
         let sql = "SELECT id, account_id, access_token, rate, paused FROM phone_numbers ORDER BY id";
         let rows = self.db.all(DOING, sql, vec![]).await?;
-        rows.iter()
-            .map(|row| self.number(row).map(Arc::new).map_err(|error| store_error(DOING, &error)))
-            .collect()
+        rows.iter().map(|row| self.number(row).map(Arc::new).map_err(|error| store_error(DOING, &error))).collect()
     }
 
     async fn add_phone_number(&self, account: &AccountId, id: &PhoneNumberId, token: SecretString) -> Stored<()> {

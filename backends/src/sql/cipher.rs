@@ -26,7 +26,9 @@ impl fmt::Debug for Cipher {
 
 /// A secret that can't be read.
 #[derive(Debug, thiserror::Error)]
-#[error("no key of FLOW_RUNNER_ENCRYPTION_KEY decrypts {0}: was the key changed without keeping the old one in the ring?")]
+#[error(
+    "no key of FLOW_RUNNER_ENCRYPTION_KEY decrypts {0}: was the key changed without keeping the old one in the ring?"
+)]
 pub struct Undecryptable(String);
 
 impl Cipher {

@@ -4,7 +4,9 @@ use super::error::store_error;
 use super::rows::clean;
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, Value};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, Value,
+};
 use shared::ports::{StoreError, Stored};
 use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc};
 
@@ -70,9 +72,9 @@ impl Db {
         let (answer, answered) = tokio::sync::oneshot::channel();
         let pending = Pending { transaction, output: None, answer };
         self.writer.submit(Box::new(pending)).await?;
-        answered.await.unwrap_or_else(|_| {
-            Err(StoreError::Unavailable { doing: T::DOING, reason: "the writer has ended".into() })
-        })
+        answered
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Unavailable { doing: T::DOING, reason: "the writer has ended".into() }))
     }
 }
 
@@ -86,9 +88,10 @@ struct Pending<T: Transaction> {
 impl<T: Transaction> Erased for Pending<T> {
     async fn run(&mut self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         // A panic takes back this transaction, not whoever runs it for all of this process.
-        let result = AssertUnwindSafe(self.transaction.run(tx)).catch_unwind().await.unwrap_or_else(|panic| {
-            Err(DbErr::Custom(format!("a bug met this data: {}", panic_message(&*panic))))
-        });
+        let result = AssertUnwindSafe(self.transaction.run(tx))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|panic| Err(DbErr::Custom(format!("a bug met this data: {}", panic_message(&*panic)))));
         let (output, result) = match result {
             Ok(output) => (Ok(output), Ok(())),
             Err(error) => (Err(store_error(T::DOING, &error)), Err(error)),

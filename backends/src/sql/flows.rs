@@ -1,7 +1,7 @@
 //! Flows: the original's table, and a version for each save.
 
 use super::{
-    db::{Db, Transaction, execute, one},
+    db::{Db, Transaction, execute, for_update, one},
     feed::{self, Forgets},
     remembered::Remembered,
     rows::{column, corrupt},
@@ -9,7 +9,9 @@ use super::{
 };
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDateTime};
-use flow_engine::{Catalog, Flow, FlowId, FlowStatus, FlowVersion, Timestamp, VersionId, parse_recipients, parse_triggers};
+use flow_engine::{
+    Catalog, Flow, FlowId, FlowStatus, FlowVersion, Timestamp, VersionId, parse_recipients, parse_triggers,
+};
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
 use serde_json::Value as Json;
 use shared::{
@@ -54,7 +56,12 @@ impl SqlFlows {
         Ok(saved)
     }
 
-    async fn select(&self, doing: &'static str, condition: &str, values: Vec<Value>) -> Stored<Vec<(FlowRecord, VersionId)>> {
+    async fn select(
+        &self,
+        doing: &'static str,
+        condition: &str,
+        values: Vec<Value>,
+    ) -> Stored<Vec<(FlowRecord, VersionId)>> {
         let sql = format!(r#"{SELECT} WHERE {condition} ORDER BY f."createdAt", f."id""#);
         let rows = self.db.all(doing, &sql, values).await?;
         rows.iter().map(|row| record(row).map_err(|error| store_error(doing, &error))).collect()
@@ -141,6 +148,9 @@ impl Transaction for Save {
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<Saved, DbErr> {
         let flow = &self.flow;
+        if self.how == How::Update && !self.lock(tx).await? {
+            return Ok(Saved::Conflict);
+        }
         let current = r#"SELECT max(v.number) AS number FROM flow_versions v WHERE v.flow_id = $1"#;
         let row = one(tx, current, vec![flow.id.0.as_ref().into()]).await?;
         let current: Option<i64> = row.map(|row| column(&row, "number")).transpose()?.flatten();
@@ -169,6 +179,14 @@ impl Transaction for Save {
 }
 
 impl Save {
+    /// Takes the flow's row, before its version is looked at; false when this account has none.
+    async fn lock(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
+        let lock = for_update(tx);
+        let sql = format!(r#"SELECT "id" FROM "WhatsAppFlow" WHERE "id" = $1 AND "accountId" = $2{lock}"#);
+        let values = vec![self.flow.id.0.as_ref().into(), self.flow.account_id.as_str().into()];
+        Ok(one(tx, &sql, values).await?.is_some())
+    }
+
     async fn create(&self, tx: &DatabaseTransaction) -> Result<u64, DbErr> {
         let sql = r#"INSERT INTO "WhatsAppFlow" ("name", "trigger", "automationJson", "recipientArray", "status",
             "updatedAt", "id", "accountId", "createdAt") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $6)
@@ -187,8 +205,8 @@ impl Save {
         vec![
             flow.name.as_str().into(),
             flow.trigger.as_str().into(),
-            flow.automation.to_string().into(),
-            flow.recipients.to_string().into(),
+            flow.automation.clone().into(),
+            flow.recipients.clone().into(),
             flow.status.as_str().into(),
             naive(self.now).into(),
             flow.id.0.as_ref().into(),

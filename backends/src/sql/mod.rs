@@ -18,7 +18,7 @@ pub use accounts::SqlAccounts;
 pub use cipher::Cipher;
 pub use conversations::SqlConversations;
 pub use db::{Db, Erased, Transaction, Writer};
-pub(crate) use db::{execute, one};
+pub(crate) use db::{execute, one, panic_message};
 pub use error::store_error;
 pub use feed::Feed;
 pub use flows::SqlFlows;

@@ -47,7 +47,8 @@ pub(crate) async fn insert<C: ConnectionTrait>(
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let chunk: Vec<Vec<Value>> = rows.by_ref().take(MOST_VALUES / columns.len()).collect();
-        let sql = format!("INSERT INTO {table} ({names}) VALUES {} {tail}", placeholders(chunk.len(), columns.len(), 1));
+        let sql =
+            format!("INSERT INTO {table} ({names}) VALUES {} {tail}", placeholders(chunk.len(), columns.len(), 1));
         written += execute(connection, &sql, chunk.into_iter().flatten().collect()).await?;
     }
     Ok(written)

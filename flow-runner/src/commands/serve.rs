@@ -16,7 +16,8 @@ pub async fn run(settings: &SettingsArgs, args: &ServeArgs) -> anyhow::Result<()
     let settings = Settings::load(&overrides)?;
     check_roles(&settings, &args.role)?;
     shared::telemetry::install_log("info");
-    let listener = shared::http::bind(settings.listen).with_context(|| format!("can't listen on {}", settings.listen))?;
+    let listener =
+        shared::http::bind(settings.listen).with_context(|| format!("can't listen on {}", settings.listen))?;
     let running = roles::start(&settings, listener).await?;
     tracing::info!(address = %running.address, data_dir = %settings.data_dir.display(), "serving");
     wait_for_end(running).await

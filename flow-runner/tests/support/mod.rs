@@ -183,8 +183,11 @@ pub struct Record {
 
 impl Record {
     async fn open(data_dir: &Path) -> Self {
-        let overrides = shared::settings::Overrides { environment: Some(Vec::new()), ..Default::default() }
-            .with("data_dir", data_dir.to_string_lossy(), "test");
+        let overrides = shared::settings::Overrides { environment: Some(Vec::new()), ..Default::default() }.with(
+            "data_dir",
+            data_dir.to_string_lossy(),
+            "test",
+        );
         let settings = shared::settings::Settings::load(&overrides).expect("settings");
         let stop = tokio_util::sync::CancellationToken::new();
         let clock = std::sync::Arc::new(shared::SystemClock::default());

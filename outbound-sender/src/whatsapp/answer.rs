@@ -75,16 +75,19 @@ mod tests {
 
     #[test]
     fn only_a_whole_success_is_accepted() {
-        let ok = br#"{"messaging_product":"whatsapp","contacts":[{"input":"1","wa_id":"1"}],"messages":[{"id":"wamid.1"}]}"#;
+        let ok =
+            br#"{"messaging_product":"whatsapp","contacts":[{"input":"1","wa_id":"1"}],"messages":[{"id":"wamid.1"}]}"#;
         assert_eq!(read_answer(200, None, ok), Answer::Accepted { wamid: "wamid.1".into() });
-        for (status, body) in [(200, &ok[..40]), (200, b"{}".as_slice()), (500, b"oops"), (502, b""), (404, b"<html>")] {
+        for (status, body) in [(200, &ok[..40]), (200, b"{}".as_slice()), (500, b"oops"), (502, b""), (404, b"<html>")]
+        {
             assert!(matches!(read_answer(status, None, body), Answer::Ambiguous(_)), "{status} {body:?}");
         }
     }
 
     #[test]
     fn a_refusal_is_read_by_its_code() {
-        let body = br#"{"error":{"message":"m","type":"OAuthException","code":131056,"error_data":{"details":"too fast"}}}"#;
+        let body =
+            br#"{"error":{"message":"m","type":"OAuthException","code":131056,"error_data":{"details":"too fast"}}}"#;
         let expected = Answer::Refused {
             code: 131_056,
             transient: false,

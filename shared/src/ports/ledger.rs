@@ -106,16 +106,16 @@ pub trait Ledger: Send + Sync {
     async fn settle(&self, batch: Vec<Settlement>, owner: &Owner, now: Timestamp) -> Stored<Vec<bool>>;
     /// Settles an unknown outcome: `unknown → retrying | dead`. False when a status settled it meanwhile.
     async fn settle_unknown(&self, job: &JobId, verdict: Verdict, now: Timestamp) -> Stored<bool>;
-    /// Turns a claim of another owner into an unknown outcome: `sending → unknown`, due at `due_at`.
-    async fn inherit(&self, job: &JobId, owner: &Owner, due_at: Timestamp, now: Timestamp) -> Stored<bool>;
+    /// Turns a claim whose time is over into an unknown outcome: `sending → unknown`, due at `due_at`. False when it is
+    /// no such claim.
+    async fn inherit(&self, job: &JobId, due_at: Timestamp, now: Timestamp) -> Stored<bool>;
     /// The earliest open job of a lane.
     async fn head(&self, number: &PhoneNumberId, recipient: &RecipientId) -> Stored<Option<OpenJob>>;
     /// The heads of the number's lanes that may go on, by (due_at, lane_seq): not due later than `due`, made or changed
-    /// before `before`, at most `limit`. Claims of `owner` itself are not among them.
+    /// before `before`, at most `limit`. A claim is due when its time is over.
     async fn waiting(
         &self,
         number: &PhoneNumberId,
-        owner: &Owner,
         due: Timestamp,
         before: Timestamp,
         limit: u32,
@@ -123,9 +123,5 @@ pub trait Ledger: Send + Sync {
     /// The numbers that have open jobs.
     async fn numbers_with_open_jobs(&self) -> Stored<Vec<PhoneNumberId>>;
     /// What was claimed from this number since then, oldest first: to rebuild its limits from.
-    async fn claimed_since(
-        &self,
-        number: &PhoneNumberId,
-        since: Timestamp,
-    ) -> Stored<Vec<(RecipientId, Timestamp)>>;
+    async fn claimed_since(&self, number: &PhoneNumberId, since: Timestamp) -> Stored<Vec<(RecipientId, Timestamp)>>;
 }

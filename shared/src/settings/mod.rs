@@ -148,7 +148,11 @@ impl Settings {
     }
 
     /// The value of a setting that this process can't do without.
-    pub fn required<'a, T>(value: Option<&'a T>, name: &'static str, why: &'static str) -> Result<&'a T, SettingsError> {
+    pub fn required<'a, T>(
+        value: Option<&'a T>,
+        name: &'static str,
+        why: &'static str,
+    ) -> Result<&'a T, SettingsError> {
         value.ok_or(SettingsError::Missing { name, why })
     }
 }

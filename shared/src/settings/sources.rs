@@ -146,7 +146,8 @@ pub(super) fn load(overrides: &Overrides) -> Result<Settings, SettingsError> {
     let mut builder = Config::builder().add_source(File::from_str(DEFAULT, FileFormat::Toml));
     if let Some(path) = settings_file(overrides)? {
         let file = File::from(path.as_path()).format(FileFormat::Toml);
-        let found = keys(&file).map_err(|error| SettingsError::File { path: path.clone(), reason: error.to_string() })?;
+        let found =
+            keys(&file).map_err(|error| SettingsError::File { path: path.clone(), reason: error.to_string() })?;
         check_known(&found, &known, &path.display().to_string())?;
         builder = builder.add_source(file);
     }
@@ -172,9 +173,7 @@ fn wrong(error: &ConfigError) -> SettingsError {
 
 fn settings_file(overrides: &Overrides) -> Result<Option<PathBuf>, SettingsError> {
     match &overrides.file {
-        Some(path) if !path.is_file() => {
-            Err(SettingsError::File { path: path.clone(), reason: "no such file".into() })
-        }
+        Some(path) if !path.is_file() => Err(SettingsError::File { path: path.clone(), reason: "no such file".into() }),
         Some(path) => Ok(Some(path.clone())),
         None => Ok(Path::new(FILE).is_file().then(|| PathBuf::from(FILE))),
     }

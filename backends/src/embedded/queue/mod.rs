@@ -33,13 +33,7 @@ impl EmbeddedQueue {
     /// Over an open database whose schema is up to date.
     #[must_use]
     pub fn new(db: Db, writer: Arc<GroupWriter>) -> Arc<Self> {
-        Arc::new(Self {
-            db,
-            writer,
-            lines: Mutex::default(),
-            declared: Mutex::default(),
-            tasks: TaskTracker::new(),
-        })
+        Arc::new(Self { db, writer, lines: Mutex::default(), declared: Mutex::default(), tasks: TaskTracker::new() })
     }
 
     fn line(&self, queue: &str) -> Arc<Line> {

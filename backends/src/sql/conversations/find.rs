@@ -33,7 +33,8 @@ fn choose(rows: &[QueryResult], who: &Identities) -> Result<Option<RecipientRow>
         if column::<String>(row, "kind")? == "bsuid" {
             return Ok(Some(recipient));
         }
-        let stranger = matches!((&recipient.identities.bsuid, &who.bsuid), (Some(known), Some(given)) if known != given);
+        let stranger =
+            matches!((&recipient.identities.bsuid, &who.bsuid), (Some(known), Some(given)) if known != given);
         if !stranger {
             by_phone = Some(recipient);
         }

@@ -2,7 +2,7 @@
 
 use crate::sql::{
     db::{Db, Transaction},
-    rows::{clean, insert},
+    rows::insert,
 };
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -21,8 +21,8 @@ impl Transaction for Keep {
             vec![
                 event.event_id.as_str().into(),
                 event.kind.as_str().into(),
-                event.field.as_deref().map(clean).into(),
-                clean(&event.body).into(),
+                event.field.as_deref().into(),
+                event.body.as_str().into(),
                 event.received_at.0.into(),
             ]
         });

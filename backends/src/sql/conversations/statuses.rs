@@ -2,9 +2,8 @@
 //! from `sending`, `unknown` or `sent`.
 
 use crate::sql::{
-    dead_letters,
     db::{Db, Transaction, all, execute, for_update},
-    feed,
+    dead_letters, feed,
     ledger::letters,
     rows::{column, list, placeholders},
 };
@@ -51,6 +50,8 @@ struct Row {
     error: Option<(i64, String)>,
     settles_letter: bool,
     dies_of: Option<&'static str>,
+    /// The attempts that a failed status ended.
+    failed: Vec<i32>,
     changed: bool,
 }
 
@@ -85,8 +86,8 @@ impl Apply {
             return Ok(BTreeMap::new());
         }
         let sql = format!(
-            "SELECT id, phone_number_id, state, attempt, spent, delivery, wamid, due_at, failed_at, delivered_at, read_at
-                FROM jobs WHERE id IN ({}) ORDER BY id{}",
+            "SELECT id, phone_number_id, state, attempt, spent, delivery, wamid, due_at, failed_at, delivered_at, read_at,
+                attempts FROM jobs WHERE id IN ({}) ORDER BY id{}",
             list(ids.len(), 1),
             for_update(tx)
         );
@@ -112,13 +113,7 @@ impl Apply {
         if applied { StatusOutcome::Applied } else { StatusOutcome::NothingToDo }
     }
 
-    fn fail(
-        &self,
-        status: &StatusUpdate,
-        tag: &JobTag,
-        row: &mut Row,
-        paused: &mut BTreeMap<String, String>,
-    ) -> bool {
+    fn fail(&self, status: &StatusUpdate, tag: &JobTag, row: &mut Row, paused: &mut BTreeMap<String, String>) -> bool {
         let open = matches!(row.state, JobState::Sending | JobState::Unknown | JobState::Sent);
         if tag.attempt != row.attempt || !open || row.delivery >= rank(DeliveryStatus::Delivered) {
             return false;
@@ -128,6 +123,7 @@ impl Apply {
         let failure = Failure { code: Some(code), transient: false, retry_after: None, definite: true };
         let tries = Tries { spent: row.spent, most: self.send_attempts, pair: 0 };
         row.changed = true;
+        row.failed.push(tag.attempt);
         row.failed_at = Some(status.at.saturating_mul(1000));
         row.error = Some((code, message));
         match fate(&failure, tries, self.now, backoff::dice()) {
@@ -178,8 +174,7 @@ impl Apply {
         }
         execute(tx, &sql, values).await?;
         for (job, _) in rows.iter().filter(|(_, row)| row.settles_letter) {
-            let sql = "UPDATE dead_letters SET state = 'settled', closed_at = $2 WHERE job_id = $1 AND state = 'open'";
-            execute(tx, sql, vec![job.as_str().into(), self.now.0.into()]).await?;
+            settle_letter(tx, job, self.now).await?;
         }
         Ok(())
     }
@@ -190,9 +185,10 @@ impl Apply {
             delivered_at = $8, read_at = $9, error_code = COALESCE($10, error_code), error = COALESCE($11, error),
             attempts = CASE WHEN $12 = '' THEN attempts ELSE COALESCE(attempts, '') || $12 END, updated_at = $13
             WHERE id = $1";
-        let attempt = row.error.as_ref().map_or_else(String::new, |(code, message)| {
-            letters::attempt_line(self.now, Some(*code), &format!("failed status: {message}"))
-        });
+        let attempt = row
+            .error
+            .as_ref()
+            .map_or_else(String::new, |(code, message)| letters::failed_line(self.now, row.attempt, *code, message));
         let values: Vec<Value> = vec![
             job.as_str().into(),
             row.state.as_str().into(),
@@ -209,6 +205,9 @@ impl Apply {
             self.now.0.into(),
         ];
         execute(tx, sql, values).await?;
+        if row.settles_letter {
+            settle_letter(tx, job, self.now).await?;
+        }
         if let Some(reason) = row.dies_of {
             let letter = letters::of_job(tx, job, reason).await?;
             dead_letters::write(tx, letter.into_iter().collect(), self.now).await?;
@@ -217,19 +216,26 @@ impl Apply {
     }
 }
 
+/// A job that turns out to have arrived needs nobody's care any more.
+async fn settle_letter(tx: &DatabaseTransaction, job: &JobId, now: Timestamp) -> Result<(), DbErr> {
+    let sql = "UPDATE dead_letters SET state = 'settled', closed_at = $2 WHERE job_id = $1 AND state = 'open'";
+    execute(tx, sql, vec![job.as_str().into(), now.0.into()]).await.map(drop)
+}
+
 /// `sent`, `delivered`, `read`, `played`.
 fn rise(status: &StatusUpdate, tag: &JobTag, row: &mut Row) -> bool {
     let rank = rank(status.status);
     if row.state == JobState::Sent && row.delivery >= rank {
         return false;
     }
-    // `sent` may come after the `failed` of the same attempt: it says nothing new. `delivered` does.
-    let overtaken = row.failed_at.is_some() && tag.attempt == row.attempt && row.state != JobState::Sent;
-    if overtaken && status.status == DeliveryStatus::Sent {
+    // `sent` may come after the `failed` of its attempt, even once another attempt runs: it says nothing new, and must not
+    // cancel that one. `delivered` does.
+    if status.status == DeliveryStatus::Sent && row.failed.contains(&tag.attempt) {
         return false;
     }
     let at = status.at.saturating_mul(1000);
-    row.settles_letter |= row.state == JobState::Dead;
+    // A letter of this very batch is not even written.
+    row.settles_letter |= row.state == JobState::Dead && row.dies_of.take().is_none();
     row.state = JobState::Sent;
     row.delivery = row.delivery.max(rank);
     row.wamid.get_or_insert_with(|| status.wamid.as_str().to_owned());
@@ -262,6 +268,7 @@ fn read(row: &QueryResult) -> Result<Row, DbErr> {
         error: None,
         settles_letter: false,
         dies_of: None,
+        failed: letters::failed_attempts(column::<Option<String>>(row, "attempts")?.as_deref().unwrap_or_default()),
         changed: false,
     })
 }

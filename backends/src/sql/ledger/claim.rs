@@ -1,9 +1,10 @@
 //! `queued | retrying → sending`: only the first open job of its lane can be claimed, and only once.
 
-use super::OPEN;
+use super::{OPEN, letters};
 use crate::sql::{
-    db::{Transaction, all, for_update},
-    rows::{column, corrupt, list},
+    db::{Transaction, all, execute, for_update},
+    dead_letters,
+    rows::{column, list},
 };
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
@@ -50,8 +51,11 @@ impl Transaction for Claim {
         values.extend(ids);
         let mut claimed = HashMap::new();
         for row in all(tx, &sql, values).await? {
-            let job = claimed_job(&row)?;
-            claimed.insert(job.job.job_id.clone(), job);
+            match claimed_job(&row)? {
+                Ok(job) => drop(claimed.insert(job.job.job_id.clone(), job)),
+                // It blocks neither its lane nor the claims beside it.
+                Err(unreadable) => self.end_unreadable(tx, &unreadable).await?,
+            }
         }
         let outcome = |id: &JobId| match claimed.remove(id) {
             Some(job) => ClaimOutcome::Claimed(Box::new(job)),
@@ -64,11 +68,34 @@ impl Transaction for Claim {
     }
 }
 
-fn claimed_job(row: &QueryResult) -> Result<ClaimedJob, DbErr> {
+/// A job whose content this program can't read.
+struct UnreadableJob {
+    id: JobId,
+    error: String,
+}
+
+impl Claim {
+    /// Gives up what can't be read: it was claimed in this transaction, and no POST can come of it.
+    async fn end_unreadable(&self, tx: &DatabaseTransaction, job: &UnreadableJob) -> Result<(), DbErr> {
+        tracing::error!(job.id = %job.id, error = job.error, "a job's content can't be read; it is dead-lettered");
+        let sql = "UPDATE jobs SET state = 'dead', error = $2, attempts = COALESCE(attempts, '') || $3 WHERE id = $1";
+        let line = letters::attempt_line(self.now, None, &job.error);
+        execute(tx, sql, vec![job.id.as_str().into(), job.error.as_str().into(), line.into()]).await?;
+        let letter = letters::of_job(tx, &job.id, "undecodable").await?;
+        dead_letters::write(tx, letter.into_iter().collect(), self.now).await
+    }
+}
+
+fn claimed_job(row: &QueryResult) -> Result<Result<ClaimedJob, UnreadableJob>, DbErr> {
+    let id: JobId = column::<String>(row, "id")?.into();
     let content: String = column(row, "content")?;
-    Ok(ClaimedJob {
+    let content = match serde_json::from_str(&content) {
+        Ok(content) => content,
+        Err(error) => return Ok(Err(UnreadableJob { id, error: format!("jobs.content can't be read: {error}") })),
+    };
+    Ok(Ok(ClaimedJob {
         job: JobRef {
-            job_id: column::<String>(row, "id")?.into(),
+            job_id: id,
             phone_number_id: column::<String>(row, "phone_number_id")?.into(),
             recipient_id: column::<String>(row, "recipient_id")?.into(),
             lane_seq: LaneSeq(column(row, "lane_seq")?),
@@ -79,8 +106,8 @@ fn claimed_job(row: &QueryResult) -> Result<ClaimedJob, DbErr> {
         resends: column(row, "resends")?,
         phone: column(row, "phone")?,
         bsuid: column(row, "bsuid")?,
-        content: serde_json::from_str(&content).map_err(|error| corrupt("jobs.content", error))?,
+        content,
         created_at: Timestamp(column(row, "created_at")?),
         event_id: column::<String>(row, "event_id")?.into(),
-    })
+    }))
 }

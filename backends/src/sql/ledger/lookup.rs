@@ -11,10 +11,7 @@ use shared::{
     Timestamp,
     ids::{PhoneNumberId, RecipientId},
     job::{JobRef, JobState, LaneSeq},
-    ports::{
-        Stored,
-        ledger::{OpenJob, Owner},
-    },
+    ports::{Stored, ledger::OpenJob},
 };
 
 const COLUMNS: &str =
@@ -33,7 +30,6 @@ pub(super) async fn head(db: &Db, number: &PhoneNumberId, recipient: &RecipientI
 pub(super) async fn waiting(
     db: &Db,
     number: &PhoneNumberId,
-    owner: &Owner,
     due: Timestamp,
     before: Timestamp,
     limit: u32,
@@ -41,12 +37,12 @@ pub(super) async fn waiting(
     const DOING: &str = "reading what waits";
     let sql = format!(
         "SELECT {COLUMNS} FROM jobs j WHERE j.phone_number_id = $1 AND j.{OPEN} AND j.due_at <= $2
-            AND j.updated_at <= $3 AND NOT (j.state = 'sending' AND j.owner = $4)
+            AND j.updated_at <= $3
             AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.phone_number_id = j.phone_number_id
                 AND e.recipient_id = j.recipient_id AND e.lane_seq < j.lane_seq AND e.{OPEN})
-            ORDER BY j.due_at, j.lane_seq LIMIT $5"
+            ORDER BY j.due_at, j.lane_seq LIMIT $4"
     );
-    let values = vec![number.as_str().into(), due.0.into(), before.0.into(), owner.into(), i64::from(limit).into()];
+    let values = vec![number.as_str().into(), due.0.into(), before.0.into(), i64::from(limit).into()];
     let rows = db.all(DOING, &sql, values).await?;
     rows.iter().map(open_job).collect::<Result<_, DbErr>>().map_err(|error| store_error(DOING, &error))
 }

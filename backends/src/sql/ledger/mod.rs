@@ -44,8 +44,8 @@ impl Ledger for SqlLedger {
         self.0.write(unknown::SettleUnknown { job: job.clone(), verdict, now }).await
     }
 
-    async fn inherit(&self, job: &JobId, owner: &Owner, due_at: Timestamp, now: Timestamp) -> Stored<bool> {
-        self.0.write(unknown::Inherit { job: job.clone(), owner: owner.to_owned(), due_at, now }).await
+    async fn inherit(&self, job: &JobId, due_at: Timestamp, now: Timestamp) -> Stored<bool> {
+        self.0.write(unknown::Inherit { job: job.clone(), due_at, now }).await
     }
 
     async fn head(&self, number: &PhoneNumberId, recipient: &RecipientId) -> Stored<Option<OpenJob>> {
@@ -55,12 +55,11 @@ impl Ledger for SqlLedger {
     async fn waiting(
         &self,
         number: &PhoneNumberId,
-        owner: &Owner,
         due: Timestamp,
         before: Timestamp,
         limit: u32,
     ) -> Stored<Vec<OpenJob>> {
-        lookup::waiting(&self.0, number, owner, due, before, limit).await
+        lookup::waiting(&self.0, number, due, before, limit).await
     }
 
     async fn numbers_with_open_jobs(&self) -> Stored<Vec<PhoneNumberId>> {

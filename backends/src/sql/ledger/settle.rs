@@ -2,8 +2,8 @@
 
 use super::letters;
 use crate::sql::{
-    dead_letters,
     db::{Transaction, all, execute, for_update},
+    dead_letters,
     rows::{column, list, placeholders},
 };
 use async_trait::async_trait;
@@ -30,10 +30,12 @@ impl Transaction for Settle {
         let mut settled = self.sent(tx).await?;
         for settlement in &self.batch {
             if !matches!(settlement.outcome, Outcome::Sent { .. }) && self.other(tx, settlement).await? {
-                settled.insert(settlement.job_id.as_str().to_owned());
+                settled.insert((settlement.job_id.as_str().to_owned(), settlement.attempt));
             }
         }
-        Ok(self.batch.iter().map(|settlement| settled.contains(settlement.job_id.as_str())).collect())
+        let took_effect =
+            |settlement: &Settlement| settled.contains(&(settlement.job_id.as_str().to_owned(), settlement.attempt));
+        Ok(self.batch.iter().map(took_effect).collect())
     }
 }
 
@@ -49,7 +51,7 @@ impl Settle {
     }
 
     /// What was taken by Meta, all in one statement.
-    async fn sent(&self, tx: &DatabaseTransaction) -> Result<HashSet<String>, DbErr> {
+    async fn sent(&self, tx: &DatabaseTransaction) -> Result<HashSet<(String, i32)>, DbErr> {
         let mut values: Vec<Value> = vec![self.owner.as_str().into(), self.now.0.into()];
         let mut count = 0;
         for settlement in &self.batch {
@@ -66,10 +68,11 @@ impl Settle {
             "UPDATE jobs SET state = 'sent', wamid = v.column3, sent_at = $2, updated_at = $2
                 FROM (VALUES {}) AS v
                 WHERE jobs.id = v.column1 AND jobs.attempt = v.column2 AND jobs.owner = $1 AND jobs.state = 'sending'
-                RETURNING jobs.id",
+                RETURNING jobs.id, jobs.attempt",
             placeholders(count, 3, 3)
         );
-        all(tx, &sql, values).await?.iter().map(|row| column(row, "id")).collect()
+        let rows = all(tx, &sql, values).await?;
+        rows.iter().map(|row| Ok((column(row, "id")?, column(row, "attempt")?))).collect()
     }
 
     async fn other(&self, tx: &DatabaseTransaction, settlement: &Settlement) -> Result<bool, DbErr> {

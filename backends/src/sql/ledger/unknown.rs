@@ -2,13 +2,14 @@
 
 use super::letters;
 use crate::sql::{
-    dead_letters,
     db::{Transaction, execute},
+    dead_letters,
 };
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr};
 use shared::{Timestamp, ids::JobId, ports::ledger::Verdict};
 
+/// A job is resent once, whoever asks.
 pub(super) struct SettleUnknown {
     pub job: JobId,
     pub verdict: Verdict,
@@ -24,7 +25,7 @@ impl Transaction for SettleUnknown {
         let (sql, what) = match self.verdict {
             Verdict::Resend => (
                 "UPDATE jobs SET state = 'retrying', resends = resends + 1, due_at = $2, updated_at = $2,
-                    attempts = COALESCE(attempts, '') || $3 WHERE id = $1 AND state = 'unknown'",
+                    attempts = COALESCE(attempts, '') || $3 WHERE id = $1 AND state = 'unknown' AND resends = 0",
                 "no status came: sending it once more",
             ),
             Verdict::GiveUp => (
@@ -45,9 +46,9 @@ impl Transaction for SettleUnknown {
     }
 }
 
+/// A claim that isn't due yet may be one of a process that lives: it stays.
 pub(super) struct Inherit {
     pub job: JobId,
-    pub owner: String,
     pub due_at: Timestamp,
     pub now: Timestamp,
 }
@@ -58,16 +59,10 @@ impl Transaction for Inherit {
     const DOING: &'static str = "inheriting a claim";
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<bool, DbErr> {
-        let sql = "UPDATE jobs SET state = 'unknown', due_at = $3, updated_at = $4, spent = spent + 1,
-            attempts = COALESCE(attempts, '') || $5 WHERE id = $1 AND state = 'sending' AND owner <> $2";
+        let sql = "UPDATE jobs SET state = 'unknown', due_at = $2, updated_at = $3, spent = spent + 1,
+            attempts = COALESCE(attempts, '') || $4 WHERE id = $1 AND state = 'sending' AND due_at <= $3";
         let line = letters::attempt_line(self.now, None, "the sender ended between claim and answer");
-        let values = vec![
-            self.job.as_str().into(),
-            self.owner.as_str().into(),
-            self.due_at.0.into(),
-            self.now.0.into(),
-            line.into(),
-        ];
+        let values = vec![self.job.as_str().into(), self.due_at.0.into(), self.now.0.into(), line.into()];
         Ok(execute(tx, sql, values).await? > 0)
     }
 }

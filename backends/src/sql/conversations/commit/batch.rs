@@ -1,12 +1,12 @@
 //! The one transaction of design: under the locks of the batch's recipients, drop what is stale or was handled before,
 //! and write the rest by multi-row statements.
 
-use super::rows;
+use super::rows::{self, Phone};
 use crate::sql::{
-    dead_letters,
     db::{Transaction, all, for_update},
+    dead_letters,
     error::COUNTS_DIFFER,
-    rows::{column, list, placeholders},
+    rows::{clean, column, list, placeholders},
 };
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr, Value};
@@ -17,7 +17,7 @@ use shared::{
     ports::conversations::{Advance, CommitOutcome, Effect, EventCommit},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -31,7 +31,7 @@ type MessageKey = (String, String, i64);
 
 fn key(event: &EventCommit) -> MessageKey {
     let message = &event.message;
-    (message.phone_number_id.as_str().to_owned(), message.wamid.as_str().to_owned(), message.sent_at)
+    (clean(message.phone_number_id.as_str()), clean(message.wamid.as_str()), message.sent_at)
 }
 
 /// A message that is there already.
@@ -47,10 +47,15 @@ impl Transaction for CommitBatch {
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<Vec<CommitOutcome>, DbErr> {
         rows::make_recipients(tx, &self.events, self.now).await?;
-        let locked = self.lock_recipients(tx).await?;
+        let owners = rows::phone_owners(tx, &self.events).await?;
+        let locked = self.lock_recipients(tx, &owners).await?;
         let known = self.known_messages(tx).await?;
-        let plan = self.plan(&locked, &known);
+        let mut plan = self.plan(&locked, &known);
+        let moving = self.move_phones(&mut plan, &owners);
         self.write(tx, &plan).await?;
+        for (recipient, phone) in &moving {
+            rows::take_phone(tx, recipient, phone, self.now).await?;
+        }
         self.outcomes(tx, plan, &known).await
     }
 }
@@ -73,15 +78,22 @@ impl CommitBatch {
         })
     }
 
-    /// Version and counter of the batch's recipients, locked in id order.
-    async fn lock_recipients(&self, tx: &DatabaseTransaction) -> Result<HashMap<RecipientId, (i64, i64)>, DbErr> {
-        let ids: HashSet<&RecipientId> = self.advances().map(|advance| &advance.recipient_id).collect();
+    /// Version and counter of the batch's recipients, and of those who may lose a phone to them, locked in id order.
+    async fn lock_recipients(
+        &self,
+        tx: &DatabaseTransaction,
+        owners: &HashMap<Phone, RecipientId>,
+    ) -> Result<HashMap<RecipientId, (i64, i64)>, DbErr> {
+        let ids: HashSet<&RecipientId> =
+            self.advances().map(|advance| &advance.recipient_id).chain(owners.values()).collect();
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
         let lock = for_update(tx);
-        let sql =
-            format!("SELECT id, version, counter FROM recipients WHERE id IN ({}) ORDER BY id{lock}", list(ids.len(), 1));
+        let sql = format!(
+            "SELECT id, version, counter FROM recipients WHERE id IN ({}) ORDER BY id{lock}",
+            list(ids.len(), 1)
+        );
         let values = ids.into_iter().map(|id| id.as_str().into()).collect();
         let rows = all(tx, &sql, values).await?;
         rows.iter()
@@ -113,11 +125,7 @@ impl CommitBatch {
             .collect()
     }
 
-    fn plan(
-        &self,
-        locked: &HashMap<RecipientId, (i64, i64)>,
-        known: &HashMap<MessageKey, Known>,
-    ) -> Vec<Plan> {
+    fn plan(&self, locked: &HashMap<RecipientId, (i64, i64)>, known: &HashMap<MessageKey, Known>) -> Vec<Plan> {
         let mut messages = HashSet::new();
         let mut recipients = HashSet::new();
         self.events
@@ -141,6 +149,37 @@ impl CommitBatch {
                 }
             })
             .collect()
+    }
+
+    /// A phone that another recipient takes is taken from whom it belonged to: from whom, in id order, and which. Events
+    /// of those in this batch were advanced with a phone that isn't theirs any more; they come again, and so does the
+    /// second of two events that take one phone.
+    fn move_phones(&self, plan: &mut [Plan], owners: &HashMap<Phone, RecipientId>) -> BTreeSet<(RecipientId, String)> {
+        let (mut taken, mut takers, mut losers) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let mut moving = BTreeSet::new();
+        for (event, plan) in self.events.iter().zip(plan.iter_mut()) {
+            let Some((phone, to)) = rows::linked_phone(event).filter(|_| matches!(plan, Plan::Write { .. })) else {
+                continue;
+            };
+            let from = owners.get(&phone).filter(|from| *from != to);
+            if losers.contains(to) || taken.contains(&phone) || from.is_some_and(|from| takers.contains(from)) {
+                *plan = Plan::Stale;
+                continue;
+            }
+            takers.insert(to);
+            if let Some(from) = from {
+                losers.insert(from);
+                moving.insert((from.clone(), phone.1.clone()));
+            }
+            taken.insert(phone);
+        }
+        for (event, plan) in self.events.iter().zip(plan) {
+            let Effect::Advance(advance) = &event.effect else { continue };
+            if matches!(plan, Plan::Write { .. }) && losers.contains(&advance.recipient_id) {
+                *plan = Plan::Stale;
+            }
+        }
+        moving
     }
 
     async fn write(&self, tx: &DatabaseTransaction, plan: &[Plan]) -> Result<(), DbErr> {

@@ -33,9 +33,8 @@ pub(super) async fn commit(db: &Db, clock: &dyn Clock, batch: Vec<EventCommit>) 
         match commit_part(db, clock, part.clone()).await {
             Ok(done) => outcomes.extend(done),
             Err(StoreError::Refused { reason, .. }) if part.len() == 1 => {
-                tracing::error!(reason, "the database refuses an event; it is dead-lettered");
-                let event = part[0].clone();
-                db.write(RejectEvent { event, reason: reason.clone(), now: clock.now() }).await?;
+                tracing::error!(reason, event.id = %part[0].message.event_id, "the database refuses an event; it is dead-lettered");
+                reject(db, clock, &part[0], &reason).await?;
                 outcomes.push(CommitOutcome::Refused(reason));
             }
             Err(StoreError::Refused { .. }) => {
@@ -47,6 +46,15 @@ pub(super) async fn commit(db: &Db, clock: &dyn Clock, batch: Vec<EventCommit>) 
         }
     }
     Ok(outcomes)
+}
+
+async fn reject(db: &Db, clock: &dyn Clock, event: &EventCommit, reason: &str) -> Stored<()> {
+    let rejection =
+        |with_message| RejectEvent { event: event.clone(), reason: reason.to_owned(), with_message, now: clock.now() };
+    match db.write(rejection(true)).await {
+        Err(StoreError::Refused { .. }) => db.write(rejection(false)).await,
+        done => done,
+    }
 }
 
 async fn commit_part(db: &Db, clock: &dyn Clock, events: Arc<[EventCommit]>) -> Stored<Vec<CommitOutcome>> {

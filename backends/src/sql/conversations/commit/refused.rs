@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr};
 use shared::{Timestamp, ports::conversations::EventCommit};
 
-/// Dead-letters one event as `rejected_by_database`, its message with it.
+/// Dead-letters one event as `rejected_by_database`, its message with it. If that was done before, nothing happens.
 pub(super) struct RejectEvent {
     pub event: EventCommit,
     pub reason: String,
+    /// Off when the database refuses the message's row too: then the letter stands alone.
+    pub with_message: bool,
     pub now: Timestamp,
 }
 
@@ -19,7 +21,10 @@ impl Transaction for RejectEvent {
     const DOING: &'static str = "dead-lettering a refused event";
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        rows::write_dead_message(tx, &self.event).await?;
+        if self.with_message && rows::write_dead_message(tx, &self.event).await? == 0 {
+            // Handled or dead-lettered meanwhile.
+            return Ok(());
+        }
         let attempts = serde_json::json!([{ "at": self.now, "error": self.reason }]).to_string();
         let letter = rows::event_letter(&self.event, "rejected_by_database");
         dead_letters::write(tx, vec![dead_letters::Letter { attempts: Some(attempts), ..letter }], self.now).await

@@ -1,19 +1,19 @@
 //! The rows of a batch.
 
 use crate::sql::{
-    db::all,
+    db::{all, execute},
     dead_letters::Letter,
-    rows::{clean, column, insert, list},
+    rows::{clean, column, insert, list, placeholders},
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use shared::{
     Timestamp,
     event::InboundMessage,
-    ids::Identities,
+    ids::{Identities, RecipientId, RowVersion},
     job::{JobRef, LaneSeq},
     ports::conversations::{Advance, Effect, EventCommit},
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The version of a recipient's row between its insertion and its first commit.
 pub(super) const JUST_MADE: i64 = 0;
@@ -86,19 +86,21 @@ pub(super) async fn write_messages(
         let advance = advance(event);
         vec![
             phone_number_id.as_str().into(),
-            clean(wamid.as_str()).into(),
+            wamid.as_str().into(),
             (*sent_at).into(),
             event_id.as_str().into(),
             advance.map(|advance| advance.account_id.as_str()).into(),
             advance.map(|advance| advance.recipient_id.as_str()).into(),
-            clean(message_type).into(),
+            message_type.as_str().into(),
             if advance.is_some() { HANDLED } else { DEAD }.into(),
-            clean(raw.get()).into(),
+            raw.get().into(),
             advance.map(|advance| advance.notes.as_str()).into(),
             received_at.0.into(),
         ]
     };
-    insert(tx, "messages", &columns, events.map(row).collect(), &tail).await
+    let mut events: Vec<&EventCommit> = events.collect();
+    events.sort_by_key(|event| (&event.message.phone_number_id, &event.message.wamid, event.message.sent_at));
+    insert(tx, "messages", &columns, events.into_iter().map(row).collect(), &tail).await
 }
 
 /// Leads identities to their recipients: a recycled phone moves.
@@ -112,7 +114,7 @@ pub(super) async fn write_identities(
         let mut add = |kind: &str, value: &Option<std::sync::Arc<str>>| {
             if let Some(value) = value {
                 let [account, recipient] = [advance.account_id.as_str(), advance.recipient_id.as_str()];
-                rows.push([account.to_owned(), kind.to_owned(), clean(value), recipient.to_owned()]);
+                rows.push([account.to_owned(), kind.to_owned(), value.to_string(), recipient.to_owned()]);
             }
         };
         add("bsuid", bsuid);
@@ -146,7 +148,9 @@ pub(super) async fn write_recipients(
     ];
     let tail = "ON CONFLICT (id) DO UPDATE SET phone = excluded.phone, bsuid = excluded.bsuid,
         profile_name = COALESCE(excluded.profile_name, recipients.profile_name), conversation = excluded.conversation,
-        version = excluded.version, counter = excluded.counter, last_message_at = excluded.last_message_at,
+        version = excluded.version, counter = excluded.counter,
+        last_message_at = CASE WHEN recipients.last_message_at > excluded.last_message_at
+            THEN recipients.last_message_at ELSE excluded.last_message_at END,
         updated_at = excluded.updated_at";
     let mut rows = Vec::with_capacity(written.len());
     for (event, counter) in written {
@@ -156,9 +160,9 @@ pub(super) async fn write_recipients(
         let row: Vec<Value> = vec![
             advance.recipient_id.as_str().into(),
             advance.account_id.as_str().into(),
-            advance.identities.phone.as_deref().map(clean).into(),
-            advance.identities.bsuid.as_deref().map(clean).into(),
-            event.message.profile_name.as_deref().map(clean).into(),
+            advance.identities.phone.as_deref().into(),
+            advance.identities.bsuid.as_deref().into(),
+            event.message.profile_name.as_deref().into(),
             conversation.into(),
             advance.version.0.into(),
             (*counter).into(),
@@ -171,6 +175,52 @@ pub(super) async fn write_recipients(
     rows.sort_by(|(a, _), (b, _)| a.cmp(b));
     let rows = rows.into_iter().map(|(_, row)| row).collect();
     insert(tx, "recipients", &columns, rows, tail).await.map(drop)
+}
+
+/// A phone of an account.
+pub(super) type Phone = (String, String);
+
+/// The phone that this event leads to its recipient from now on, if it does.
+pub(super) fn linked_phone(event: &EventCommit) -> Option<(Phone, &RecipientId)> {
+    let advance = advance(event).filter(|advance| advance.link)?;
+    let phone = advance.identities.phone.as_deref()?;
+    Some(((advance.account_id.to_string(), clean(phone)), &advance.recipient_id))
+}
+
+/// Whom the phones that these events link belong to now.
+pub(super) async fn phone_owners(
+    tx: &DatabaseTransaction,
+    events: &[EventCommit],
+) -> Result<HashMap<Phone, RecipientId>, DbErr> {
+    let phones: BTreeSet<Phone> = events.iter().filter_map(|event| Some(linked_phone(event)?.0)).collect();
+    if phones.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = format!(
+        "SELECT account_id, value, recipient_id FROM identities WHERE kind = 'phone' AND (account_id, value) IN (VALUES {})",
+        placeholders(phones.len(), 2, 1)
+    );
+    let values = phones.into_iter().flat_map(|(account, phone)| [account.into(), phone.into()]).collect();
+    let rows = all(tx, &sql, values).await?;
+    rows.iter()
+        .map(|row| {
+            let phone = (column(row, "account_id")?, column(row, "value")?);
+            Ok((phone, column::<String>(row, "recipient_id")?.into()))
+        })
+        .collect()
+}
+
+/// Takes its phone from a recipient: it is another's now, and nothing may be sent there for this one. Its version is drawn
+/// anew, so that what others remember of it is stale.
+pub(super) async fn take_phone(
+    tx: &DatabaseTransaction,
+    recipient: &RecipientId,
+    phone: &str,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    let sql = "UPDATE recipients SET phone = NULL, version = $3, updated_at = $4 WHERE id = $1 AND phone = $2";
+    let version = RowVersion::draw().0;
+    execute(tx, sql, vec![recipient.as_str().into(), phone.into(), version.into(), now.0.into()]).await.map(drop)
 }
 
 const JOB_COLUMNS: [&str; 20] = [
@@ -213,9 +263,9 @@ pub(super) fn job_rows(written: &[(&EventCommit, i64)], now: Timestamp) -> Vec<V
                 job.flow_id.0.as_ref().into(),
                 job.flow_version.0.into(),
                 job.step_id.0.as_ref().into(),
-                advance.identities.phone.as_deref().map(clean).into(),
-                advance.identities.bsuid.as_deref().map(clean).into(),
-                clean(&content).into(),
+                advance.identities.phone.as_deref().into(),
+                advance.identities.bsuid.as_deref().into(),
+                content.into(),
                 "queued".into(),
                 0_i32.into(),
                 0_i32.into(),
@@ -255,10 +305,10 @@ pub(super) fn event_letter(event: &EventCommit, reason: &'static str) -> Letter 
         kind: "event",
         reason,
         phone_number_id: Some(message.phone_number_id.to_string()),
-        recipient: message.sender.lane_key().map(|key| clean(key)),
+        recipient: message.sender.lane_key().map(|key| key.to_string()),
         event_id: Some(message.event_id.to_string()),
         // The whole event: a replay publishes it again.
-        body: serde_json::to_string(message).map(|text| clean(&text)).unwrap_or_default(),
+        body: serde_json::to_string(message).unwrap_or_default(),
         ..Letter::default()
     }
 }
@@ -288,20 +338,23 @@ pub(super) async fn queued_jobs(
     Ok(found)
 }
 
-/// Notes a message as dead, whatever its effect would have been.
-pub(super) async fn write_dead_message<C: ConnectionTrait>(tx: &C, event: &EventCommit) -> Result<(), DbErr> {
+/// Notes a message as dead, whatever its effect would have been; 0 when it is handled or dead already.
+pub(super) async fn write_dead_message<C: ConnectionTrait>(tx: &C, event: &EventCommit) -> Result<u64, DbErr> {
     let message = &event.message;
     let columns = ["phone_number_id", "wamid", "sent_at", "event_id", "kind", "state", "raw", "received_at"];
     let row = vec![
         message.phone_number_id.as_str().into(),
-        clean(message.wamid.as_str()).into(),
+        message.wamid.as_str().into(),
         message.sent_at.into(),
         message.event_id.as_str().into(),
-        clean(&message.message_type).into(),
+        message.message_type.as_str().into(),
         DEAD.into(),
-        clean(message.raw.get()).into(),
+        message.raw.get().into(),
         message.received_at.0.into(),
     ];
-    let tail = "ON CONFLICT (phone_number_id, wamid, sent_at) DO UPDATE SET state = excluded.state";
-    insert(tx, "messages", &columns, vec![row], tail).await.map(drop)
+    let tail = format!(
+        "ON CONFLICT (phone_number_id, wamid, sent_at) DO UPDATE SET event_id = excluded.event_id,
+            state = excluded.state WHERE messages.state = '{PENDING}'"
+    );
+    insert(tx, "messages", &columns, vec![row], &tail).await
 }

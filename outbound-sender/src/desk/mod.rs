@@ -1,30 +1,29 @@
 //! A desk: one business number's lanes, limits and attempts. One task owns all of it, so nothing is locked.
 
+mod turns;
+
 use crate::{
-    attempt::{Attempted, Attempts},
+    attempt::Attempts,
     lane::{Lane, Phase},
     limits::{NumberLimits, PAIR_MEMORY},
-    unknown::{Settled, Unknowns},
+    unknown::Unknowns,
 };
 use shared::{
     Clock, Timestamp,
     ids::{PhoneNumberId, RecipientId},
-    job::{JobRef, JobState},
-    ports::{
-        Stored,
-        accounts::Accounts,
-        ledger::{Ledger, OpenJob},
-    },
+    job::JobRef,
+    ports::{Stored, accounts::Accounts, ledger::Ledger},
     settings::PairRate,
 };
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+    collections::{BinaryHeap, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use turns::Done;
 
 /// How often the ledger is read for what nobody rang the bell for.
 const READ_EVERY: Duration = Duration::from_secs(5);
@@ -50,7 +49,6 @@ pub(crate) struct Shared {
     pub ledger: Arc<dyn Ledger>,
     pub accounts: Arc<dyn Accounts>,
     pub clock: Arc<dyn Clock>,
-    pub owner: String,
     /// Messages per second where the number has no setting of its own; 0 = no limit.
     pub rate: u32,
     pub pair_rate: PairRate,
@@ -60,21 +58,14 @@ pub(crate) struct Shared {
     pub exclusive: bool,
 }
 
-/// What a task of a desk comes back with.
-enum Done {
-    Attempted(RecipientId, Stored<Attempted>),
-    Settled(RecipientId, Stored<Settled>),
-    Head(RecipientId, Stored<Option<OpenJob>>),
-    Inherited(RecipientId, Stored<bool>, OpenJob),
-    Read(Stored<Vec<OpenJob>>),
-}
-
 pub(crate) struct Desk {
     number: PhoneNumberId,
     shared: Arc<Shared>,
     lanes: HashMap<RecipientId, Lane>,
     /// When lanes want to be looked at; an entry that its lane has outgrown is passed over.
     wakes: BinaryHeap<Reverse<(Duration, RecipientId)>>,
+    /// Lanes that wait for a place among the POSTs under way.
+    ready: VecDeque<RecipientId>,
     limits: NumberLimits,
     tasks: JoinSet<Done>,
     busy: usize,
@@ -90,6 +81,7 @@ impl Desk {
             shared,
             lanes: HashMap::new(),
             wakes: BinaryHeap::new(),
+            ready: VecDeque::new(),
             tasks: JoinSet::new(),
             busy: 0,
             reading: false,
@@ -158,9 +150,7 @@ impl Desk {
         let rate = self.shared.accounts.phone_number(number).await?.and_then(|number| number.rate);
         let recent = match self.shared.pair_rate {
             PairRate::Off => Vec::new(),
-            PairRate::On | PairRate::Strict => {
-                self.shared.ledger.claimed_since(number, now.minus(PAIR_MEMORY)).await?
-            }
+            PairRate::On | PairRate::Strict => self.shared.ledger.claimed_since(number, now.minus(PAIR_MEMORY)).await?,
         };
         Ok((rate.unwrap_or(self.shared.rate), recent))
     }
@@ -219,7 +209,7 @@ impl Desk {
         let now = self.now();
         let Some(lane) = self.lanes.get(recipient) else { return };
         match lane.phase {
-            Phase::Busy => {}
+            Phase::Busy | Phase::Settling { .. } | Phase::Ready => {}
             Phase::Waits(at) | Phase::HasSlot(at) | Phase::Unknown { at, .. } if at > now => {
                 self.set_phase(recipient, lane.phase);
             }
@@ -227,7 +217,7 @@ impl Desk {
             Phase::HasSlot(_) => self.attempt(recipient),
             Phase::Unknown { claimed_at, resends, .. } => {
                 let (shared, job, to) = (self.shared.clone(), lane.head.clone(), recipient.clone());
-                self.set_phase(recipient, Phase::Busy);
+                self.set_phase(recipient, Phase::Settling { claimed_at, resends });
                 self.tasks.spawn(async move {
                     let settled = shared.unknowns.settle(&job, claimed_at, resends).await;
                     Done::Settled(to, settled)
@@ -238,9 +228,13 @@ impl Desk {
 
     fn find_slot(&mut self, recipient: &RecipientId, now: Duration) {
         let slot = self.limits.earliest(recipient, now);
-        if self.busy >= self.shared.concurrency || slot > now + HORIZON {
-            let again = if slot > now + HORIZON { (slot - HORIZON).max(now + ASK_AGAIN) } else { now + BUSY_WAIT };
-            self.set_phase(recipient, Phase::Waits(again));
+        if self.busy >= self.shared.concurrency {
+            self.set_phase(recipient, Phase::Ready);
+            self.ready.push_back(recipient.clone());
+            return;
+        }
+        if slot > now + HORIZON {
+            self.set_phase(recipient, Phase::Waits((slot - HORIZON).max(now + ASK_AGAIN)));
             return;
         }
         self.limits.take(recipient, slot);
@@ -249,6 +243,16 @@ impl Desk {
             self.set_phase(recipient, Phase::HasSlot(slot));
         } else {
             self.attempt(recipient);
+        }
+    }
+
+    /// A POST has ended: the lane that has waited longest for a place goes on.
+    fn next_ready(&mut self) {
+        while self.busy < self.shared.concurrency {
+            let Some(recipient) = self.ready.pop_front() else { return };
+            if self.lanes.get(&recipient).is_some_and(|lane| lane.phase == Phase::Ready) {
+                self.find_slot(&recipient, self.now());
+            }
         }
     }
 
@@ -264,165 +268,12 @@ impl Desk {
         });
     }
 
-    fn done(&mut self, done: Done) {
-        match done {
-            Done::Attempted(recipient, attempted) => {
-                self.busy -= 1;
-                self.attempted(&recipient, attempted);
-            }
-            Done::Settled(recipient, settled) => match settled {
-                Ok(Settled::Over) => self.move_on(&recipient),
-                Ok(Settled::Resend) => self.set_phase(&recipient, Phase::Waits(self.now())),
-                // Only the ledger knows how it stands now.
-                Ok(Settled::Later(_)) | Err(_) => self.ask_ledger_later(&recipient, settled.ok()),
-            },
-            Done::Head(recipient, head) => self.head(&recipient, head),
-            Done::Inherited(recipient, inherited, open) => match inherited {
-                Ok(true) => self.set_unknown(&recipient, self.now(), &open),
-                Ok(false) | Err(_) => self.forget(&recipient),
-            },
-            Done::Read(read) => {
-                self.reading = false;
-                match read {
-                    Ok(jobs) => jobs.into_iter().for_each(|job| self.found(job)),
-                    Err(error) => tracing::warn!(%error, number = %self.number, "can't read the ledger"),
-                }
-            }
-        }
-    }
-
-    fn attempted(&mut self, recipient: &RecipientId, attempted: Stored<Attempted>) {
-        match attempted {
-            Ok(Attempted::Over) => self.move_on(recipient),
-            Ok(Attempted::Again { due_at, pair_refused }) => {
-                if let Some(lane) = self.lanes.get_mut(recipient) {
-                    lane.pair_refusals = if pair_refused { lane.pair_refusals + 1 } else { 0 };
-                }
-                self.set_phase(recipient, Phase::Waits(self.boot_of(due_at)));
-            }
-            Ok(Attempted::Unknown { due_at, claimed_at, resends }) => {
-                let at = self.boot_of(due_at);
-                self.set_phase(recipient, Phase::Unknown { at, claimed_at, resends });
-            }
-            Ok(Attempted::Behind) => self.ask_head(recipient),
-            Ok(Attempted::Paused) => self.pause(),
-            Err(error) => {
-                tracing::warn!(%error, number = %self.number, "an attempt met a ledger that is away");
-                self.forget(recipient);
-            }
-        }
-    }
-
-    /// The head is over: the next one's turn.
-    fn move_on(&mut self, recipient: &RecipientId) {
-        let now = self.now();
-        let Some(lane) = self.lanes.get_mut(recipient) else { return };
-        if lane.move_on() {
-            lane.phase = Phase::Waits(now);
-            self.look_at(recipient);
-        } else if std::mem::take(&mut lane.more) {
-            self.ask_head(recipient);
-        } else {
-            self.forget(recipient);
-        }
-    }
-
-    /// Lets a lane go; whatever it still holds in the ledger comes back with the next reading.
-    fn forget(&mut self, recipient: &RecipientId) {
-        self.lanes.remove(recipient);
-    }
-
-    fn ask_ledger_later(&mut self, recipient: &RecipientId, settled: Option<Settled>) {
-        let at = match settled {
-            Some(Settled::Later(at)) => self.boot_of(at),
-            _ => self.now() + LEDGER_WAIT,
-        };
-        let Some(lane) = self.lanes.get(recipient) else { return };
-        let (shared, job) = (self.shared.clone(), lane.head.clone());
-        self.tasks.spawn(async move {
-            sleep_until(&*shared.clock, Some(at)).await;
-            let head = shared.ledger.head(&job.phone_number_id, &job.recipient_id).await;
-            Done::Head(job.recipient_id, head)
-        });
-    }
-
-    fn ask_head(&mut self, recipient: &RecipientId) {
-        let (shared, number, to) = (self.shared.clone(), self.number.clone(), recipient.clone());
-        self.set_phase(recipient, Phase::Busy);
-        self.tasks.spawn(async move {
-            let head = shared.ledger.head(&number, &to).await;
-            Done::Head(to, head)
-        });
-    }
-
-    /// The ledger says who is first in a lane.
-    fn head(&mut self, recipient: &RecipientId, head: Stored<Option<OpenJob>>) {
-        match head {
-            Ok(Some(open)) => {
-                if let Some(lane) = self.lanes.get_mut(recipient) {
-                    lane.put_first(open.job.clone());
-                    self.place(recipient, open);
-                }
-            }
-            Ok(None) => self.forget(recipient),
-            Err(error) => {
-                tracing::warn!(%error, number = %self.number, "can't ask whose turn it is");
-                self.forget(recipient);
-            }
-        }
-    }
-
-    /// The ledger holds a lane's head that this desk may not know.
-    fn found(&mut self, open: OpenJob) {
-        if self.paused || self.lanes.contains_key(&open.job.recipient_id) || self.lanes.len() >= LANES {
-            return;
-        }
-        let recipient = open.job.recipient_id.clone();
-        self.lanes.insert(recipient.clone(), Lane::new(open.job.clone(), Phase::Busy));
-        if let Some(lane) = self.lanes.get_mut(&recipient) {
-            // Its followers are in the ledger too.
-            lane.more = true;
-        }
-        self.place(&recipient, open);
-    }
-
-    /// Goes on with a lane's head as the ledger has it.
-    fn place(&mut self, recipient: &RecipientId, open: OpenJob) {
-        let due = open.due_at.map_or_else(|| self.now(), |due_at| self.boot_of(due_at));
-        match open.state {
-            JobState::Queued | JobState::Retrying => {
-                self.set_phase(recipient, Phase::Waits(due));
-                self.look_at(recipient);
-            }
-            JobState::Unknown => self.set_unknown(recipient, due, &open),
-            JobState::Sending if open.owner.as_deref() == Some(self.shared.owner.as_str()) || due > self.now() => {
-                // Ours and under way, or a claim that may be alive: the reading after its end finds it.
-                self.forget(recipient);
-            }
-            JobState::Sending => {
-                let (shared, to) = (self.shared.clone(), recipient.clone());
-                self.set_phase(recipient, Phase::Busy);
-                self.tasks.spawn(async move {
-                    let now = shared.clock.now();
-                    let inherited = shared.ledger.inherit(&open.job.job_id, &shared.owner, now, now).await;
-                    metrics::counter!("flow_runner_claims_inherited_total").increment(1);
-                    Done::Inherited(to, inherited, open)
-                });
-            }
-            JobState::Sent | JobState::Dead => self.forget(recipient),
-        }
-    }
-
-    fn set_unknown(&mut self, recipient: &RecipientId, at: Duration, open: &OpenJob) {
-        let claimed_at = open.claimed_at.unwrap_or_default();
-        self.set_phase(recipient, Phase::Unknown { at, claimed_at, resends: open.resends });
-    }
-
     /// Holds everything: lanes go back to the ledger, which is not read until the pause ends.
     fn pause(&mut self) {
         self.paused = true;
-        self.lanes.retain(|_, lane| lane.phase == Phase::Busy);
+        self.lanes.retain(|_, lane| matches!(lane.phase, Phase::Busy | Phase::Settling { .. }));
         self.wakes.clear();
+        self.ready.clear();
     }
 
     async fn read(&mut self, first: bool) {
@@ -446,13 +297,10 @@ impl Desk {
         self.tasks.spawn(async move {
             let now = shared.clock.now();
             let before = if first { now } else { now.minus(READ_OLDER) };
-            Done::Read(shared.ledger.waiting(&number, &shared.owner, now, before, limit).await)
+            Done::Read(shared.ledger.waiting(&number, now, before, limit).await)
         });
     }
 }
-
-/// How long a lane waits while as many POSTs are under way as may be.
-const BUSY_WAIT: Duration = Duration::from_millis(20);
 
 async fn sleep_until(clock: &dyn Clock, at: Option<Duration>) {
     match at {

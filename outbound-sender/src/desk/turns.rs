@@ -1,0 +1,183 @@
+//! Whose turn it is: what comes back from attempts and from the ledger, and where the lane goes on.
+
+use super::{Desk, LANES, LEDGER_WAIT};
+use crate::{
+    attempt::Attempted,
+    lane::{Lane, Phase},
+    unknown::Settled,
+};
+use shared::{
+    ids::RecipientId,
+    job::JobState,
+    ports::{Stored, ledger::OpenJob},
+};
+use std::time::Duration;
+
+/// What a task of a desk comes back with.
+pub(super) enum Done {
+    Attempted(RecipientId, Stored<Attempted>),
+    Settled(RecipientId, Stored<Settled>),
+    Head(RecipientId, Stored<Option<OpenJob>>),
+    Inherited(RecipientId, Stored<bool>, OpenJob),
+    Read(Stored<Vec<OpenJob>>),
+}
+
+/// How soon an unknown outcome is looked at: most statuses come within a second.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
+impl Desk {
+    pub(super) fn done(&mut self, done: Done) {
+        match done {
+            Done::Attempted(recipient, attempted) => {
+                self.busy -= 1;
+                self.attempted(&recipient, attempted);
+                self.next_ready();
+            }
+            Done::Settled(recipient, settled) => self.settled(&recipient, settled),
+            Done::Head(recipient, head) => self.head(&recipient, head),
+            Done::Inherited(recipient, inherited, open) => match inherited {
+                Ok(true) => self.set_unknown(&recipient, self.now(), &open),
+                Ok(false) | Err(_) => self.forget(&recipient),
+            },
+            Done::Read(read) => {
+                self.reading = false;
+                match read {
+                    Ok(jobs) => jobs.into_iter().for_each(|job| self.found(job)),
+                    Err(error) => tracing::warn!(%error, number = %self.number, "can't read the ledger"),
+                }
+            }
+        }
+    }
+
+    fn settled(&mut self, recipient: &RecipientId, settled: Stored<Settled>) {
+        let again = match settled {
+            Ok(Settled::Over) => return self.move_on(recipient),
+            Ok(Settled::Resend | Settled::Changed) => return self.ask_head(recipient),
+            Ok(Settled::Later(at)) => self.boot_of(at),
+            Err(error) => {
+                tracing::warn!(%error, number = %self.number, "can't settle an unknown outcome yet");
+                self.now() + LEDGER_WAIT
+            }
+        };
+        if let Some(Lane { phase: Phase::Settling { claimed_at, resends }, .. }) = self.lanes.get(recipient) {
+            let phase = Phase::Unknown { at: again, claimed_at: *claimed_at, resends: *resends };
+            self.set_phase(recipient, phase);
+        }
+    }
+
+    fn attempted(&mut self, recipient: &RecipientId, attempted: Stored<Attempted>) {
+        match attempted {
+            Ok(Attempted::Over) => self.move_on(recipient),
+            Ok(Attempted::Again { due_at, pair_refused }) => {
+                if let Some(lane) = self.lanes.get_mut(recipient) {
+                    lane.pair_refusals = if pair_refused { lane.pair_refusals + 1 } else { 0 };
+                }
+                self.set_phase(recipient, Phase::Waits(self.boot_of(due_at)));
+            }
+            Ok(Attempted::Unknown { claimed_at, resends }) => {
+                let at = self.now() + FIRST_LOOK;
+                self.set_phase(recipient, Phase::Unknown { at, claimed_at, resends });
+            }
+            Ok(Attempted::Behind) => self.ask_head(recipient),
+            Ok(Attempted::Paused) => {
+                self.forget(recipient);
+                self.pause();
+            }
+            Err(error) => {
+                tracing::warn!(%error, number = %self.number, "an attempt met a ledger that is away");
+                self.forget(recipient);
+            }
+        }
+    }
+
+    /// The head is over: the next one's turn.
+    fn move_on(&mut self, recipient: &RecipientId) {
+        let now = self.now();
+        let Some(lane) = self.lanes.get_mut(recipient) else { return };
+        if lane.move_on() {
+            lane.phase = Phase::Waits(now);
+            self.look_at(recipient);
+        } else if std::mem::take(&mut lane.more) {
+            self.ask_head(recipient);
+        } else {
+            self.forget(recipient);
+        }
+    }
+
+    /// Lets a lane go; whatever it still holds in the ledger comes back with the next reading.
+    fn forget(&mut self, recipient: &RecipientId) {
+        self.lanes.remove(recipient);
+    }
+
+    fn ask_head(&mut self, recipient: &RecipientId) {
+        let (shared, number, to) = (self.shared.clone(), self.number.clone(), recipient.clone());
+        self.set_phase(recipient, Phase::Busy);
+        self.tasks.spawn(async move {
+            let head = shared.ledger.head(&number, &to).await;
+            Done::Head(to, head)
+        });
+    }
+
+    /// The ledger says who is first in a lane.
+    fn head(&mut self, recipient: &RecipientId, head: Stored<Option<OpenJob>>) {
+        match head {
+            Ok(Some(open)) => {
+                if let Some(lane) = self.lanes.get_mut(recipient) {
+                    lane.put_first(open.job.clone());
+                    self.place(recipient, open);
+                }
+            }
+            Ok(None) => self.forget(recipient),
+            Err(error) => {
+                tracing::warn!(%error, number = %self.number, "can't ask whose turn it is");
+                self.forget(recipient);
+            }
+        }
+    }
+
+    /// The ledger holds a lane's head that this desk may not know.
+    fn found(&mut self, open: OpenJob) {
+        if self.paused || self.lanes.contains_key(&open.job.recipient_id) || self.lanes.len() >= LANES {
+            return;
+        }
+        let recipient = open.job.recipient_id.clone();
+        self.lanes.insert(recipient.clone(), Lane::new(open.job.clone(), Phase::Busy));
+        if let Some(lane) = self.lanes.get_mut(&recipient) {
+            // Its followers are in the ledger too.
+            lane.more = true;
+        }
+        self.place(&recipient, open);
+    }
+
+    /// Goes on with a lane's head as the ledger has it.
+    fn place(&mut self, recipient: &RecipientId, open: OpenJob) {
+        let due = open.due_at.map_or_else(|| self.now(), |due_at| self.boot_of(due_at));
+        match open.state {
+            JobState::Queued | JobState::Retrying => {
+                self.set_phase(recipient, Phase::Waits(due));
+                self.look_at(recipient);
+            }
+            JobState::Unknown => self.set_unknown(recipient, self.now(), &open),
+            JobState::Sending if due > self.now() => {
+                // A claim that may be alive: the reading after its end finds it.
+                self.forget(recipient);
+            }
+            JobState::Sending => {
+                let (shared, to) = (self.shared.clone(), recipient.clone());
+                self.set_phase(recipient, Phase::Busy);
+                self.tasks.spawn(async move {
+                    let now = shared.clock.now();
+                    let inherited = shared.ledger.inherit(&open.job.job_id, now, now).await;
+                    metrics::counter!("flow_runner_claims_inherited_total").increment(1);
+                    Done::Inherited(to, inherited, open)
+                });
+            }
+            JobState::Sent | JobState::Dead => self.forget(recipient),
+        }
+    }
+
+    fn set_unknown(&mut self, recipient: &RecipientId, at: Duration, open: &OpenJob) {
+        let claimed_at = open.claimed_at.unwrap_or_default();
+        self.set_phase(recipient, Phase::Unknown { at, claimed_at, resends: open.resends });
+    }
+}
