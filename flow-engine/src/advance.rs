@@ -5,7 +5,7 @@ use crate::{
     catalog::Flows,
     conversation::{Conversation, Session, Tap},
     input::{Input, Reply},
-    matching::{Chosen, Meaning, in_session, tapped},
+    matching::{Chosen, Meaning, Said, in_session, tapped},
     model::{Flow, FlowVersion, VersionId},
     run::Run,
     step::{MessageAction, StepKind},
@@ -51,24 +51,25 @@ pub fn advance(conversation: &Conversation, input: &Input, flows: Flows<'_>, rul
         run.note(Note::NotAReply);
         return finish(conversation.clone(), run);
     }
-    let live = live_session(conversation.session.as_ref(), input, flows, &mut run);
-    if let Some(result) = tapped(input, live.as_ref().map(|live| live.session), flows) {
-        match result {
-            Ok(chosen) => return tap(conversation, input, live.as_ref(), &chosen, run),
-            Err(why) => run.note(Note::TapAsText { why }),
-        }
+    let tap = tap_of(input);
+    if let Some((_, tap)) = &tap
+        && is_again(conversation.last_tap.as_ref(), tap)
+    {
+        run.note(Note::DoubleTap);
+        return finish(conversation.clone(), run);
     }
-    // Taps apart, a reply that comes in on another number than the session's is one without a session.
-    let same_number = |live: &Live<'_>| live.session.phone_number_id == input.phone_number_id;
-    let session = match live {
-        Some(live) if same_number(&live) => reply(&live, input, flows, &mut run),
-        Some(_) => {
-            run.note(Note::SessionOver { why: "another number" });
-            without_session(input, flows, &mut run)
+    let live = live_session(conversation.session.as_ref(), input, flows, &mut run);
+    let followed = tap.as_ref().map(|(id, _)| tapped(*id, input, live.as_ref().map(|live| live.session), flows));
+    let session = match followed {
+        Some(Ok(chosen)) => follow(live.as_ref(), &chosen, &mut run),
+        Some(Err(why)) => {
+            run.note(Note::TapAsText { why });
+            said(live, &Said::of(input), flows, &mut run)
         }
-        None => without_session(input, flows, &mut run),
+        None => said(live, &Said::of(input), flows, &mut run),
     };
-    finish(Conversation { session, last_tap: conversation.last_tap.clone() }, run)
+    let last_tap = tap.map(|(_, tap)| tap).or_else(|| conversation.last_tap.clone());
+    finish(Conversation { session, last_tap }, run)
 }
 
 fn finish(conversation: Conversation, run: Run<'_>) -> Transition {
@@ -103,30 +104,43 @@ fn live_session<'a>(
     }
 }
 
-/// A tap that can be followed: on from that button, whatever the session says.
-fn tap(
-    conversation: &Conversation,
-    input: &Input,
-    live: Option<&Live<'_>>,
-    chosen: &Chosen<'_>,
-    mut run: Run<'_>,
-) -> Transition {
-    let tap = Tap {
-        button: input.reply.button().unwrap_or_default().to_owned(),
-        message: input.context_id.clone(),
-        at: input.at,
-    };
-    let again = conversation.last_tap.as_ref().is_some_and(|last| {
+/// The button that was tapped, if it is one of ours.
+fn tap_of(input: &Input) -> Option<(ButtonId, Tap)> {
+    let button = input.reply.button()?;
+    let tap = Tap { button: button.to_owned(), message: input.context_id.clone(), at: input.at };
+    Some((button.parse().ok()?, tap))
+}
+
+fn is_again(last: Option<&Tap>, tap: &Tap) -> bool {
+    last.is_some_and(|last| {
         last.button == tap.button && last.message == tap.message && tap.at.since(last.at) < DOUBLE_TAP
-    });
-    if again {
-        run.note(Note::DoubleTap);
-        return finish(conversation.clone(), run);
-    }
+    })
+}
+
+/// A tap that can be followed: on from that button, whatever the session says.
+fn follow(live: Option<&Live<'_>>, chosen: &Chosen<'_>, run: &mut Run<'_>) -> Option<Session> {
     let same_flow = live.filter(|live| live.session.flow_id == chosen.version.flow_id);
-    let since = same_flow.map_or(input.at, |live| live.session.created_at);
-    let session = choose(chosen, since, &mut run);
-    finish(Conversation { session, last_tap: Some(tap) }, run)
+    let since = same_flow.map_or(run.now, |live| live.session.created_at);
+    choose(chosen, since, run)
+}
+
+/// Anything but a tap that can be followed.
+fn said(live: Option<Live<'_>>, said: &Said<'_>, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
+    match live {
+        Some(live) if live.session.phone_number_id == run.phone_number_id => reply(&live, said, flows, run),
+        Some(live) => on_another_number(live.session, said, flows, run),
+        None => without_session(said, flows, run),
+    }
+}
+
+/// A reply without a session, as far as this number goes: the session goes on where it is, unless a flow starts here.
+fn on_another_number(session: &Session, said: &Said<'_>, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
+    let Some((flow, by)) = begins(said, flows) else {
+        run.note(Note::NoFlow);
+        return Some(session.clone());
+    };
+    run.note(Note::SessionOver { why: "another number" });
+    start(flow, by, run)
 }
 
 fn choose(chosen: &Chosen<'_>, since: crate::Timestamp, run: &mut Run<'_>) -> Option<Session> {
@@ -140,8 +154,8 @@ fn choose(chosen: &Chosen<'_>, since: crate::Timestamp, run: &mut Run<'_>) -> Op
 }
 
 /// A reply to a live session.
-fn reply(live: &Live<'_>, input: &Input, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
-    match in_session(input, flows, live.version, live.step) {
+fn reply(live: &Live<'_>, said: &Said<'_>, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
+    match in_session(said, flows, live.version, live.step) {
         Meaning::Chosen(chosen) => choose(&chosen, live.session.created_at, run),
         Meaning::Starts(flow) => start(flow, "trigger", run),
         Meaning::Answers => {
@@ -149,20 +163,20 @@ fn reply(live: &Live<'_>, input: &Input, flows: Flows<'_>, run: &mut Run<'_>) ->
             run.note(Note::Answered { step: step.id.clone() });
             run.from(live.version, live.version.target(step.next.as_deref()), live.session.created_at)
         }
-        Meaning::Misses(message) => miss(live, message, input, flows, run),
+        Meaning::Misses(message) => miss(live, message, said, flows, run),
     }
 }
 
 fn miss(
     live: &Live<'_>,
     message: &MessageAction,
-    input: &Input,
+    said: &Said<'_>,
     flows: Flows<'_>,
     run: &mut Run<'_>,
 ) -> Option<Session> {
     let session = live.session;
     let step = live.version.steps[live.step].id.clone();
-    if input.at.since(session.asked_at) < MISS_GRACE {
+    if run.now.since(session.asked_at) < MISS_GRACE {
         run.note(Note::MissedTooSoon);
         return Some(session.clone());
     }
@@ -171,27 +185,30 @@ fn miss(
         let misses = session.misses + 1;
         run.note(Note::Missed { step, misses });
         run.ask_again(live.version, live.step, fallback.message.as_deref());
-        let expires_at = input.at.plus(run.ttl);
-        return Some(Session { misses, asked_at: input.at, updated_at: input.at, expires_at, ..session.clone() });
+        let (now, expires_at) = (run.now, run.now.plus(run.ttl));
+        return Some(Session { misses, asked_at: now, updated_at: now, expires_at, ..session.clone() });
     }
     if let Some(next) = &fallback.next {
         run.note(Note::FellBack { step });
         return run.from(live.version, live.version.target(Some(next)), session.created_at);
     }
     run.note(Note::GaveUp { step });
-    without_session(input, flows, run)
+    without_session(said, flows, run)
 }
 
 /// A reply that no session takes: a trigger, else `*`, else nothing. (Old buttons were asked before.)
-fn without_session(input: &Input, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
-    if let Some(flow) = input.reply.typed().and_then(|text| flows.catalog.triggered_by(text, &input.sender)) {
-        return start(flow, "trigger", run);
-    }
-    if let Some(flow) = flows.catalog.catch_all(&input.sender) {
-        return start(flow, "*", run);
-    }
-    run.note(Note::NoFlow);
-    None
+fn without_session(said: &Said<'_>, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
+    let Some((flow, by)) = begins(said, flows) else {
+        run.note(Note::NoFlow);
+        return None;
+    };
+    start(flow, by, run)
+}
+
+/// The flow that a reply without a session starts, and by what.
+fn begins<'a>(said: &Said<'_>, flows: Flows<'a>) -> Option<(&'a Flow, &'static str)> {
+    let triggered = said.triggers(flows).map(|flow| (flow, "trigger"));
+    triggered.or_else(|| flows.catalog.catch_all(&said.input.sender).map(|flow| (flow, "*")))
 }
 
 fn start(flow: &Flow, by: &'static str, run: &mut Run<'_>) -> Option<Session> {

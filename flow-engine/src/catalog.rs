@@ -15,6 +15,7 @@ pub struct Catalog {
     flows: Vec<Flow>,
     by_id: HashMap<FlowId, usize>,
     by_trigger: HashMap<String, Vec<usize>>,
+    by_version: HashMap<VersionId, usize>,
 }
 
 impl Catalog {
@@ -24,21 +25,29 @@ impl Catalog {
         flows.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         let mut by_id = HashMap::new();
         let mut by_trigger: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut by_version = HashMap::new();
         for (index, flow) in flows.iter().enumerate() {
             by_id.insert(flow.id.clone(), index);
+            by_version.insert(flow.version.id, index);
             if flow.status == FlowStatus::Active {
                 for trigger in &flow.triggers {
                     by_trigger.entry(trigger.clone()).or_default().push(index);
                 }
             }
         }
-        Self { flows, by_id, by_trigger }
+        Self { flows, by_id, by_trigger, by_version }
     }
 
     /// The flow with this id, whatever its status.
     #[must_use]
     pub fn flow(&self, id: &FlowId) -> Option<&Flow> {
         self.by_id.get(id).map(|index| &self.flows[*index])
+    }
+
+    /// The flow whose newest version this is.
+    #[must_use]
+    pub fn newest(&self, version: VersionId) -> Option<&Flow> {
+        self.by_version.get(&version).map(|index| &self.flows[*index])
     }
 
     /// Oldest first.
@@ -49,8 +58,12 @@ impl Catalog {
     /// The oldest active flow that this text starts for this sender; `*` doesn't count.
     #[must_use]
     pub fn triggered_by(&self, text: &str, sender: &[String]) -> Option<&Flow> {
-        let folded = fold(text);
-        if folded == CATCH_ALL { None } else { self.first(&folded, sender) }
+        self.started_by(&fold(text), sender)
+    }
+
+    /// The same for a text that is folded already.
+    pub(crate) fn started_by(&self, folded: &str, sender: &[String]) -> Option<&Flow> {
+        if folded == CATCH_ALL { None } else { self.first(folded, sender) }
     }
 
     /// The oldest active flow with the trigger `*` that this sender may start.
@@ -79,8 +92,7 @@ impl<'a> Flows<'a> {
     /// A version of a flow that still exists.
     #[must_use]
     pub fn version(&self, id: VersionId) -> Option<(&'a Flow, &'a Arc<FlowVersion>)> {
-        let newest = self.catalog.flows.iter().find(|flow| flow.version.id == id);
-        if let Some(flow) = newest {
+        if let Some(flow) = self.catalog.newest(id) {
             return Some((flow, &flow.version));
         }
         let version = self.pinned.iter().find(|version| version.id == id)?;

@@ -3,7 +3,7 @@
 use crate::{fold::fold, step::Step, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{borrow::Borrow, collections::HashMap, fmt, sync::Arc};
 
 /// A flow's id, made by the builder or by this system.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,6 +29,13 @@ impl fmt::Display for FlowId {
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// So that a map by step id is asked without making one.
+impl Borrow<str> for StepId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -134,7 +141,7 @@ impl FlowVersion {
     /// Index of the step with this id; the first of several.
     #[must_use]
     pub fn index_of(&self, id: &str) -> Option<usize> {
-        self.by_id.get(&StepId::from(id)).copied()
+        self.by_id.get(id).copied()
     }
 
     /// Where a `next` leads: an index, or the end of the flow (empty, null, a missing step, or `"end"` where no step
@@ -145,23 +152,41 @@ impl FlowVersion {
     }
 }
 
-/// Reads a `trigger`: an array of strings, or a JSON-encoded one, or (old rows) a bare word. Folded, without blanks.
+/// Reads a `trigger`: an array of strings, or a JSON-encoded one, or (old rows) a bare word. Folded, each once, without
+/// empty ones.
 #[must_use]
 pub fn parse_triggers(value: &Value) -> Vec<String> {
-    let parsed;
-    let items: Vec<&str> = match value {
-        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+    let words = match value {
+        Value::Array(items) => words(items),
         Value::String(text) => match serde_json::from_str::<Value>(text) {
-            Ok(Value::Array(items)) => {
-                parsed = items;
-                parsed.iter().filter_map(Value::as_str).collect()
-            }
-            Ok(Value::String(_)) | Err(_) => vec![text.as_str()],
-            Ok(_) => Vec::new(),
+            Ok(Value::Array(items)) => words(&items),
+            Ok(Value::String(word)) => vec![word],
+            Ok(Value::Null | Value::Object(_)) => Vec::new(),
+            // A word, or one that happens to be a number.
+            Ok(_) | Err(_) => vec![text.clone()],
         },
         _ => Vec::new(),
     };
-    items.into_iter().map(fold).filter(|trigger| !trigger.is_empty()).collect()
+    let mut triggers: Vec<String> = Vec::with_capacity(words.len());
+    for trigger in words.iter().map(|word| fold(word)) {
+        if !trigger.is_empty() && !triggers.contains(&trigger) {
+            triggers.push(trigger);
+        }
+    }
+    triggers
+}
+
+fn words(items: &[Value]) -> Vec<String> {
+    items.iter().filter_map(word).collect()
+}
+
+/// A string, or a number as the text it stands for: builders and spreadsheets mix the two up.
+pub(crate) fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 /// Reads a `recipientArray`: strings, or objects that hold a phone or user id under one of the names in use.
@@ -172,12 +197,10 @@ pub fn parse_recipients(value: &Value) -> Vec<String> {
     items
         .iter()
         .flat_map(|item| match item {
-            Value::String(text) => vec![normalize_identity(text)],
-            Value::Object(fields) => {
-                NAMES.iter().filter_map(|name| fields.get(*name)?.as_str()).map(normalize_identity).collect()
-            }
-            _ => Vec::new(),
+            Value::Object(fields) => NAMES.iter().filter_map(|name| word(fields.get(*name)?)).collect(),
+            other => Vec::from_iter(word(other)),
         })
+        .map(|text| normalize_identity(&text))
         .filter(|id| !id.is_empty())
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Running steps until one waits, the flow ends, or the budget of the event is spent.
 
 use crate::{
-    content::Content,
+    content::{Content, Limits, shorten},
     conversation::Session,
     model::FlowVersion,
     step::StepKind,
@@ -62,8 +62,12 @@ impl<'a> Run<'a> {
 
     /// Asks the question at `index` again, after `message` where there is one.
     pub fn ask_again(&mut self, version: &FlowVersion, index: usize, message: Option<&str>) {
-        if let Some(body) = message {
-            self.send(version, index, Content::Text { body: body.to_owned() });
+        if let Some(message) = message {
+            let (body, cut) = shorten(message, Limits::TEXT);
+            if cut {
+                self.note(Note::Shortened { step: version.steps[index].id.clone(), what: "fallback" });
+            }
+            self.send(version, index, Content::Text { body });
         }
         self.step(version, index);
     }

@@ -101,7 +101,7 @@ pub enum Note {
         /// Why.
         why: String,
     },
-    /// Something was over one of Meta's lengths and was sent shortened, or left out.
+    /// Something Meta would refuse was sent shortened or numbered (a label that stands twice), or left out.
     Shortened {
         /// The step.
         step: StepId,

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::Catalog,
-    model::{FlowId, FlowVersion, VersionId, parse_triggers},
+    model::{FlowId, FlowVersion, VersionId, parse_triggers, word},
     step::{self, StepKind},
 };
 use serde::Serialize;
@@ -73,7 +73,7 @@ pub fn check(own: &FlowId, trigger: &Value, automation: &Value, catalog: &Catalo
         }
     }
     let version = FlowVersion::parse(VersionId(1), own.clone(), automation);
-    check_targets(&version, &mut report);
+    check_targets(items, &version, &mut report);
     check_reachable(&version, &mut report);
     check_loops(&version, &mut report);
     if items.len() > COMFORTABLE_STEPS {
@@ -109,6 +109,7 @@ fn check_ids(items: &[Value], report: &mut Report) {
     for (index, item) in items.iter().enumerate() {
         let path = format!("/automationJson/{index}/id");
         match item.get("id").and_then(Value::as_str) {
+            None if !item.is_object() => {}
             None | Some("") => report.error(Finding::new(path, "missing_id", "a step needs an id, a string")),
             Some(id) => {
                 if let Some(first) = seen.insert(id, index) {
@@ -120,22 +121,29 @@ fn check_ids(items: &[Value], report: &mut Report) {
     }
 }
 
-fn check_targets(version: &FlowVersion, report: &mut Report) {
-    for (index, step) in version.steps.iter().enumerate() {
-        let path = format!("/automationJson/{index}");
-        let mut warn = |next: Option<&str>, path: String| {
-            let lost = next.filter(|id| !id.is_empty() && *id != "end").filter(|id| version.index_of(id).is_none());
-            if let Some(id) = lost {
-                let text = format!("there is no step {id:?}: the flow ends there");
-                report.warning(Finding::new(path, "missing_step", text));
+fn check_targets(items: &[Value], version: &FlowVersion, report: &mut Report) {
+    let mut check = |next: Option<&Value>, path: String| {
+        let leads_nowhere = match next {
+            None | Some(Value::Null) => return,
+            Some(next) => {
+                word(next).is_none_or(|id| !id.is_empty() && id != "end" && version.target(Some(&id)).is_none())
             }
         };
-        warn(step.next.as_deref(), format!("{path}/next"));
-        if let StepKind::Message(message) = &step.kind {
-            for (option, button) in message.buttons.iter().enumerate() {
-                warn(button.next.as_deref(), format!("{path}/buttons/{option}/next"));
+        if leads_nowhere {
+            let text = format!("there is no step {}: the flow ends there", next.unwrap_or(&Value::Null));
+            report.warning(Finding::new(path, "missing_step", text));
+        }
+    };
+    for (index, item) in items.iter().enumerate() {
+        let path = format!("/automationJson/{index}");
+        check(item.get("next"), format!("{path}/next"));
+        if step::has_buttons(item) {
+            let buttons = item.get("buttons").and_then(Value::as_array).into_iter().flatten();
+            for (option, button) in buttons.enumerate() {
+                check(button.get("next"), format!("{path}/buttons/{option}/next"));
             }
-            warn(message.fallback.next.as_deref(), format!("{path}/fallback/next"));
+            let fallback = item.get("fallback").and_then(|fallback| fallback.get("next"));
+            check(fallback, format!("{path}/fallback/next"));
         }
     }
 }
@@ -156,28 +164,23 @@ fn check_reachable(version: &FlowVersion, report: &mut Report) {
 
 /// A loop of steps that never waits would send until the limit of the event stops it.
 fn check_loops(version: &FlowVersion, report: &mut Report) {
-    let goes_on = |index: usize| {
-        let step = &version.steps[index];
-        let next = version.target(step.next.as_deref());
-        match &step.kind {
-            // With buttons it waits; without, it waits whenever its next leads somewhere.
-            StepKind::Message(_) => None,
-            _ => next,
-        }
+    // With buttons a message waits; without, it waits whenever its next leads somewhere.
+    let goes_on = |index: usize| match &version.steps[index].kind {
+        StepKind::Message(_) => None,
+        StepKind::Image(_) | StepKind::Unrunnable(_) => version.target(version.steps[index].next.as_deref()),
     };
-    let mut told = HashSet::new();
+    let mut passed_by = vec![None; version.steps.len()];
     for start in 0..version.steps.len() {
-        let mut path = vec![start];
-        while let Some(next) = path.last().copied().and_then(goes_on) {
-            if let Some(from) = path.iter().position(|index| *index == next) {
-                let first = path[from..].iter().copied().min().unwrap_or(next);
-                if told.insert(first) {
-                    let text = "these steps lead back to themselves and never wait for a reply";
-                    report.error(Finding::new(format!("/automationJson/{first}/next"), "endless_loop", text));
-                }
-                break;
-            }
-            path.push(next);
+        let mut place = Some(start);
+        while let Some(index) = place.filter(|index| passed_by[*index].is_none()) {
+            passed_by[index] = Some(start);
+            place = goes_on(index);
         }
+        // Back at a step of this very walk: a loop. Told at its first step.
+        let Some(entry) = place.filter(|index| passed_by[*index] == Some(start)) else { continue };
+        let around = std::iter::successors(goes_on(entry), |index| goes_on(*index).filter(|_| *index != entry));
+        let first = around.min().unwrap_or(entry);
+        let text = "these steps lead back to themselves and never wait for a reply";
+        report.error(Finding::new(format!("/automationJson/{first}/next"), "endless_loop", text));
     }
 }

@@ -1,6 +1,6 @@
 //! `MessageAction`: a question with buttons, which waits; or a plain text.
 
-use super::{Ran, check_length, filled_field, text_field};
+use super::{Ran, check_length, filled_field, id_field, options::Options, text_field};
 use crate::{
     button_id::ButtonId,
     content::{Choice, Content, Limits, shorten},
@@ -23,6 +23,7 @@ pub struct MessageAction {
     message: String,
     /// The options, those of the saved step in its order.
     pub buttons: Vec<Button>,
+    options: Options,
     header: Option<String>,
     footer: Option<String>,
     list_button: Option<String>,
@@ -37,6 +38,7 @@ pub struct Button {
     pub label: String,
     /// Where it leads.
     pub next: Option<String>,
+    folded: String,
 }
 
 /// What happens to a reply that matches nothing.
@@ -52,9 +54,11 @@ pub struct Fallback {
 
 impl MessageAction {
     pub(super) fn parse(fields: &Map<String, Value>) -> Result<Self, String> {
+        let buttons = buttons(fields);
         Ok(Self {
             message: filled_field(fields, "message").ok_or("no message")?,
-            buttons: buttons(fields),
+            options: Options::of(&buttons),
+            buttons,
             header: filled_field(fields, "header"),
             footer: filled_field(fields, "footer"),
             list_button: filled_field(fields, "listButton"),
@@ -62,60 +66,60 @@ impl MessageAction {
         })
     }
 
-    /// Whether a typed text is one of the labels, or its number where that is no label.
-    pub(crate) fn match_typed(&self, text: &str) -> Option<(usize, &'static str)> {
-        let typed = fold(text);
+    /// Whether there is something to choose. Buttons without a label are no choice.
+    pub(crate) fn asks(&self) -> bool {
+        !self.options.shown.is_empty()
+    }
+
+    /// The option that a folded text means: its label, what is shown of that, or its number where that is no label.
+    pub(crate) fn match_typed(&self, typed: &str) -> Option<(usize, &'static str)> {
         if typed.is_empty() {
             return None;
         }
-        if let Some(option) = self.buttons.iter().position(|button| fold(&button.label) == typed) {
-            return Some((option, "label"));
-        }
-        // Folding made full-width digits plain ones.
-        let number: usize = typed.parse().ok().filter(|_| typed.bytes().all(|b| b.is_ascii_digit()))?;
-        (1..=self.buttons.len().min(Limits::ROWS)).contains(&number).then(|| (number - 1, "number"))
+        let labelled = self.buttons.iter().position(|button| button.folded == typed);
+        labelled.map(|option| (option, "label")).or_else(|| self.options.meant_by(typed))
     }
 
     pub(super) fn run(&self, version: VersionId, step: usize, leads_on: bool) -> Ran {
         let mut shortened = Vec::new();
         let mut cut = |text: &str, limit: usize, what: &'static str| {
             let (text, was_cut) = shorten(text, limit);
-            if was_cut && !shortened.contains(&what) {
+            if was_cut {
                 shortened.push(what);
             }
             text
         };
-        let options: Vec<(usize, &Button)> =
-            self.buttons.iter().enumerate().filter(|(_, button)| !button.label.trim().is_empty()).collect();
-        if options.is_empty() {
-            let body = cut(&self.message, Limits::TEXT, "message");
-            return Ran { content: Content::Text { body }, shortened, waits: leads_on };
-        }
-        let header = self.header.as_deref().map(|text| cut(text, Limits::HEADER, "header"));
-        let footer = self.footer.as_deref().map(|text| cut(text, Limits::HEADER, "footer"));
-        let body = cut(&self.message, Limits::INTERACTIVE_BODY, "message");
-        let as_list = options.len() > Limits::BUTTONS
-            || options.iter().any(|(_, button)| button.label.trim().chars().count() > Limits::BUTTON_TITLE);
-        let title_limit = if as_list { Limits::ROW_TITLE } else { Limits::BUTTON_TITLE };
-        let choices: Vec<Choice> = options
-            .iter()
-            .take(Limits::ROWS)
-            .map(|(option, button)| Choice {
-                id: ButtonId { version, step, option: *option }.to_string(),
-                title: cut(button.label.trim(), title_limit, "label"),
-            })
-            .collect();
-        let content = if as_list {
-            let open =
-                cut(self.list_button.as_deref().unwrap_or(DEFAULT_LIST_BUTTON), Limits::BUTTON_TITLE, "listButton");
-            Content::List { header, body, footer, open, rows: choices }
+        let options = &self.options;
+        let content = if self.asks() {
+            let body = cut(&self.message, Limits::INTERACTIVE_BODY, "message");
+            let header = self.header.as_deref().map(|text| cut(text, Limits::HEADER, "header"));
+            let footer = self.footer.as_deref().map(|text| cut(text, Limits::HEADER, "footer"));
+            let choices = self.choices(version, step);
+            if options.as_list {
+                let open = self.list_button.as_deref().unwrap_or(DEFAULT_LIST_BUTTON);
+                let open = cut(open, Limits::BUTTON_TITLE, "listButton");
+                Content::List { header, body, footer, open, rows: choices }
+            } else {
+                Content::Buttons { header, body, footer, buttons: choices }
+            }
         } else {
-            Content::Buttons { header, body, footer, buttons: choices }
+            Content::Text { body: cut(&self.message, Limits::TEXT, "message") }
         };
-        if options.len() > Limits::ROWS || options.len() < self.buttons.len() {
+        if options.retitled {
+            shortened.push("label");
+        }
+        if options.left_out {
             shortened.push("buttons");
         }
-        Ran { content, shortened, waits: true }
+        Ran { content, shortened, waits: self.asks() || leads_on }
+    }
+
+    fn choices(&self, version: VersionId, step: usize) -> Vec<Choice> {
+        let choice = |option: usize, title: &str| Choice {
+            id: ButtonId { version, step, option }.to_string(),
+            title: title.to_owned(),
+        };
+        self.options.shown.iter().map(|shown| choice(shown.option, &shown.title)).collect()
     }
 }
 
@@ -125,9 +129,10 @@ fn buttons(fields: &Map<String, Value>) -> Vec<Button> {
         .iter()
         .map(|item| match item {
             Value::Object(fields) => {
-                Button { label: text_field(fields, "label").unwrap_or_default(), next: text_field(fields, "next") }
+                let label = text_field(fields, "label").unwrap_or_default();
+                Button { folded: fold(&label), label, next: id_field(fields, "next") }
             }
-            _ => Button { label: String::new(), next: None },
+            _ => Button { folded: String::new(), label: String::new(), next: None },
         })
         .collect()
 }
@@ -136,7 +141,7 @@ fn fallback(fields: &Map<String, Value>) -> Fallback {
     let empty = Map::new();
     let fields = fields.get("fallback").and_then(Value::as_object).unwrap_or(&empty);
     let retries = fields.get("retries").and_then(Value::as_u64).map_or(DEFAULT_RETRIES, |n| n.min(MAX_RETRIES) as u32);
-    Fallback { message: filled_field(fields, "message"), retries, next: filled_field(fields, "next") }
+    Fallback { message: filled_field(fields, "message"), retries, next: id_field(fields, "next").filter(|id| !id.is_empty()) }
 }
 
 pub(super) fn check(fields: &Map<String, Value>, path: &str, report: &mut Report) {

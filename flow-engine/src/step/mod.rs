@@ -2,6 +2,7 @@
 
 mod image;
 mod message;
+mod options;
 
 pub use image::ImageMessage;
 pub use message::{Button, DEFAULT_RETRIES, Fallback, MessageAction};
@@ -9,7 +10,7 @@ pub use message::{Button, DEFAULT_RETRIES, Fallback, MessageAction};
 use crate::{
     content::Content,
     content::MediaSource,
-    model::{StepId, VersionId},
+    model::{StepId, VersionId, word},
     validate::{Finding, Report},
 };
 use serde_json::{Map, Value};
@@ -57,12 +58,8 @@ impl Step {
         let Value::Object(fields) = item else {
             return Self { id: "".into(), next: None, kind: StepKind::Unrunnable("not an object".into()) };
         };
-        let id = match fields.get("id") {
-            Some(Value::String(text)) => text.as_str().into(),
-            Some(Value::Number(number)) => number.to_string().as_str().into(),
-            _ => "".into(),
-        };
-        Self { id, next: text_field(fields, "next"), kind: StepKind::parse(fields) }
+        let id = id_field(fields, "id").unwrap_or_default().as_str().into();
+        Self { id, next: id_field(fields, "next"), kind: StepKind::parse(fields) }
     }
 
     /// Runs the step. `leads_on` says whether its own `next` leads to a step. `Err` is the reason it can't be run.
@@ -74,13 +71,14 @@ impl Step {
         }
     }
 
-    /// The ids that this step may go on to.
+    /// The ids that this step may go on to: a question to those of its buttons and its fallback, anything else to its
+    /// `next`.
     pub(crate) fn targets(&self) -> impl Iterator<Item = &str> {
-        let (buttons, fallback) = match &self.kind {
-            StepKind::Message(step) => (step.buttons.as_slice(), step.fallback.next.as_deref()),
-            StepKind::Image(_) | StepKind::Unrunnable(_) => (&[][..], None),
+        let (next, buttons, fallback) = match &self.kind {
+            StepKind::Message(step) if step.asks() => (None, step.buttons.as_slice(), step.fallback.next.as_deref()),
+            _ => (self.next.as_deref(), &[][..], None),
         };
-        self.next.as_deref().into_iter().chain(buttons.iter().filter_map(|b| b.next.as_deref())).chain(fallback)
+        next.into_iter().chain(buttons.iter().filter_map(|button| button.next.as_deref())).chain(fallback)
     }
 }
 
@@ -110,9 +108,19 @@ pub(crate) fn check(fields: &Map<String, Value>, path: &str, report: &mut Report
     }
 }
 
+/// Whether a step of this type has `buttons` and a `fallback`.
+pub(crate) fn has_buttons(item: &Value) -> bool {
+    item.get("type").and_then(Value::as_str) == Some(message::TYPE)
+}
+
 /// A string field; absent, null and other types are `None`.
 fn text_field(fields: &Map<String, Value>, name: &str) -> Option<String> {
     fields.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// A field that names a step: a string, or (old rows) a number.
+fn id_field(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    fields.get(name).and_then(word)
 }
 
 /// A string field with something in it.
@@ -124,19 +132,23 @@ fn filled_field(fields: &Map<String, Value>, name: &str) -> Option<String> {
 fn media_source(fields: &Map<String, Value>) -> Result<MediaSource, String> {
     let file = filled_field(fields, "file").ok_or("no file")?;
     let file = file.trim();
-    if let Some(id) = file.strip_prefix("media:") {
+    if let Some(id) = file.strip_prefix("media:").map(str::trim) {
         return if id.is_empty() { Err("media: without an id".into()) } else { Ok(MediaSource::Id(id.to_owned())) };
     }
-    let rest = file.strip_prefix("https://").or_else(|| file.strip_prefix("http://"));
-    match rest {
-        Some(rest) if is_host(rest) => Ok(MediaSource::Link(file.to_owned())),
-        _ => Err("file is neither an http(s) URL nor media:ID".into()),
+    if is_web_address(file) {
+        return Ok(MediaSource::Link(file.to_owned()));
     }
+    Err("file is neither an http(s) URL nor media:ID".into())
 }
 
-fn is_host(rest: &str) -> bool {
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    !host.is_empty() && !rest.contains(char::is_whitespace)
+/// Whether Meta could fetch this: http or https in any case, then a host, no white space anywhere.
+fn is_web_address(file: &str) -> bool {
+    let Some((scheme, rest)) = file.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+        && host.starts_with(|first: char| first.is_alphanumeric() || first == '[')
+        && !file.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 fn check_media_source(fields: &Map<String, Value>, path: &str, report: &mut Report) {

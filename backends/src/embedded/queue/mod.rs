@@ -9,7 +9,7 @@ use crate::sql::Db;
 use async_trait::async_trait;
 use line::Line;
 use shared::ports::{
-    StoreError,
+    StoreError, Stored,
     queue::{Consumer, Publish, PublishError, Publisher, QueueError, QueueName, Subscription},
 };
 use std::{
@@ -44,8 +44,29 @@ impl EmbeddedQueue {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_declared(&self, queue: &str) -> bool {
-        self.declared.lock().unwrap_or_else(PoisonError::into_inner).contains(queue)
+    fn declared(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the queue was ever declared, by this process or one before it.
+    async fn is_declared(&self, queue: &str) -> Stored<bool> {
+        if self.declared().contains(queue) {
+            return Ok(true);
+        }
+        let known = tables::declared(&self.db).await?;
+        let found = known.contains(queue);
+        self.declared().extend(known);
+        Ok(found)
+    }
+}
+
+impl EmbeddedQueue {
+    async fn must_be_declared(&self, queue: &str, doing: &'static str) -> Result<(), QueueError> {
+        match self.is_declared(queue).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(queue_error(queue, doing, "there is no such queue")),
+            Err(error) => Err(queue_error(queue, doing, error)),
+        }
     }
 }
 
@@ -67,7 +88,7 @@ impl Publisher for EmbeddedQueue {
         let mut queues = BTreeSet::new();
         for Publish { queue, message } in batch {
             let name = queue.to_string();
-            if !self.is_declared(&name) {
+            if !self.is_declared(&name).await.map_err(publish_error)? {
                 return Err(PublishError::Unroutable(queue));
             }
             queues.insert(name.clone());
@@ -88,22 +109,23 @@ impl Publisher for EmbeddedQueue {
 #[async_trait]
 impl Consumer for EmbeddedQueue {
     async fn declare(&self, partitions: u16) -> Result<(), QueueError> {
-        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
-        declared.extend(QueueName::all(partitions).map(|queue| queue.to_string()));
+        let names: BTreeSet<String> = QueueName::all(partitions).map(|queue| queue.to_string()).collect();
+        let write = tables::Declare { queues: names.clone() };
+        self.db.write(write).await.map_err(|error| queue_error("*", "declaring queues", error))?;
+        self.declared().extend(names);
         Ok(())
     }
 
     async fn subscribe(&self, queue: QueueName, prefetch: u16) -> Result<Subscription, QueueError> {
         let name = queue.to_string();
-        if !self.is_declared(&name) {
-            return Err(queue_error(&name, "subscribing", "there is no such queue"));
-        }
+        self.must_be_declared(&name, "subscribing").await?;
         let line = self.line(&name);
         Ok(subscription::start(self.db.clone(), self.writer.clone(), line, prefetch, &self.tasks))
     }
 
     async fn depth(&self, queue: QueueName) -> Result<u64, QueueError> {
         let name = queue.to_string();
+        self.must_be_declared(&name, "counting messages").await?;
         tables::depth(&self.db, &name).await.map_err(|error| queue_error(&name, "counting messages", error))
     }
 }

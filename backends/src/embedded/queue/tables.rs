@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
 use shared::ports::{Stored, queue::Message};
+use std::collections::BTreeSet;
 
 /// Ids in one `IN (…)`.
 const CHUNK: usize = 1000;
@@ -94,6 +95,32 @@ fn row(row: &QueryResult) -> Result<Row, DbErr> {
             body: Bytes::from(row.try_get::<Vec<u8>>("", "body")?),
         },
     })
+}
+
+/// Every queue that was ever declared.
+pub(super) async fn declared(db: &Db) -> Stored<BTreeSet<String>> {
+    let rows = db.all(READING, "SELECT queue FROM queue_cursors", vec![]).await?;
+    rows.iter()
+        .map(|row| row.try_get("", "queue"))
+        .collect::<Result<_, DbErr>>()
+        .map_err(|error| crate::sql::store_error(READING, &error))
+}
+
+/// Declares queues.
+pub(super) struct Declare {
+    pub queues: BTreeSet<String>,
+}
+
+#[async_trait]
+impl Transaction for Declare {
+    type Output = ();
+    const DOING: &'static str = "declaring queues";
+
+    async fn run(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        let rows = self.queues.iter().map(|queue| vec![queue.as_str().into(), 0_i64.into()]).collect();
+        let tail = "ON CONFLICT (queue) DO NOTHING";
+        insert(tx, "queue_cursors", &["queue", "handed_out"], rows, tail).await.map(drop)
+    }
 }
 
 /// Looks up how far messages may have been handed out before this process started, and counts one delivery more for

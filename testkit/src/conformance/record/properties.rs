@@ -1,0 +1,147 @@
+//! Which properties there are.
+
+/// Makes a `#[tokio::test]` of each property. The expression is evaluated for each of them, in an async context, and
+/// gives a future of a fresh [`RecordHarness`](crate::conformance::record::RecordHarness):
+/// `record_conformance!(Mine::fresh())`.
+#[macro_export]
+macro_rules! record_conformance {
+    ($harness:expr) => {
+        $crate::record_conformance!(@each $harness; conversations:
+            a_stale_event_in_the_middle_of_a_batch_harms_no_other
+            a_zombie_commits_nothing
+            a_refused_event_in_the_middle_of_a_batch_is_dead_lettered_alone
+            several_refused_events_are_each_found
+            two_events_of_one_recipient_go_one_after_the_other
+            one_message_twice_in_a_batch_is_handled_once
+            a_redelivered_message_gives_only_its_jobs_that_are_still_queued
+            a_message_is_itself_by_number_id_and_time
+            lane_seqs_rise_over_commits_and_within_them
+            a_recipient_made_by_two_commits_at_once_is_made_once
+            many_commits_at_once_lose_nothing
+            an_unknown_number_makes_one_dead_letter
+            a_run_that_was_cut_off_makes_a_dead_letter_and_counts_all_the_same
+            texts_with_nul_are_kept_without_it
+            a_redelivered_message_with_nul_in_its_id_is_known_again
+            a_batch_beyond_the_databases_limit_of_values_is_committed
+            an_event_may_make_a_hundred_jobs
+            a_message_that_waits_for_its_replay_is_handled_by_the_next_event
+            an_empty_batch_commits_nothing
+            the_last_messages_time_never_goes_back
+            events_that_are_kept_are_kept_once
+        );
+        $crate::record_conformance!(@each $harness; conversations::finding:
+            nobody_is_found_before_he_wrote
+            a_recipient_is_found_by_business_scoped_id_and_by_phone
+            a_recipient_of_another_account_is_not_found
+            the_business_scoped_id_goes_before_the_phone
+            a_recycled_phone_does_not_open_a_strangers_session
+            a_phone_known_without_a_business_scoped_id_is_linked_to_it
+            a_phone_moves_to_its_new_owner_and_away_from_the_old_one
+            the_old_owner_of_a_phone_comes_again_when_it_moves_in_the_same_batch
+            of_two_who_take_one_phone_in_a_batch_the_second_comes_again
+            identities_with_nul_are_found_again
+        );
+        $crate::record_conformance!(@each $harness; statuses:
+            every_state_meets_every_status
+            a_status_rises_and_never_falls
+            a_status_settles_an_unknown_outcome_and_its_dead_letter
+            a_status_before_the_answer_leaves_the_answer_without_effect
+            a_status_cancels_a_pending_resend
+            a_failure_counts_for_the_current_attempt_only
+            a_failure_follows_the_error_table
+            a_transient_failure_ends_after_the_last_attempt
+            a_failure_for_its_token_pauses_the_number
+            a_late_sent_of_a_failed_attempt_does_not_cancel_the_next
+            a_sent_of_an_attempt_after_a_failed_one_settles_it
+            a_delivered_after_a_failure_in_the_same_batch_leaves_no_letter
+            a_repeated_status_finds_nothing_to_do
+            a_status_of_another_number_or_of_no_job_is_not_ours
+            statuses_of_many_jobs_are_applied_in_one_batch
+        );
+        $crate::record_conformance!(@each $harness; ledger:
+            only_the_head_of_a_lane_is_claimed
+            lanes_do_not_wait_for_each_other
+            a_job_is_claimed_once
+            many_owners_claim_a_job_once
+            a_claim_tells_all_that_is_sent
+            a_retrying_job_holds_its_lane_and_is_claimed_again
+            only_owner_and_attempt_settle
+            what_is_sent_opens_the_lane
+            what_is_given_up_leaves_a_letter_with_its_attempts
+            a_batch_settles_each_attempt_by_itself
+            an_unknown_outcome_is_resent_once
+            an_unknown_outcome_that_is_given_up_leaves_a_letter
+            a_status_goes_before_the_verdict_on_an_unknown_outcome
+            a_claim_whose_time_is_over_is_inherited
+            a_job_that_can_not_be_read_blocks_nobody
+        );
+        $crate::record_conformance!(@each $harness; ledger::reading:
+            the_head_is_the_earliest_open_job
+            what_waits_is_one_job_a_lane_in_order
+            what_waits_is_due_and_old_enough
+            a_claim_waits_until_its_time_is_over
+            numbers_with_open_jobs_are_listed
+            what_was_claimed_is_told_oldest_first
+            a_long_lane_makes_no_claim_slow
+        );
+        $crate::record_conformance!(@each $harness; accounts:
+            a_key_opens_its_account_and_no_other
+            neither_key_nor_token_stands_in_the_database
+            a_revoked_or_expired_key_opens_nothing
+            a_configured_account_is_brought_up_to_date
+            a_number_is_found_with_its_token
+            a_token_moved_to_another_number_is_not_decrypted
+            a_pause_is_seen_and_ends
+            a_change_is_seen_at_once_here_and_within_two_seconds_elsewhere
+        );
+        $crate::record_conformance!(@each $harness; flows:
+            a_flow_comes_back_as_it_was_saved
+            each_save_makes_a_version
+            an_old_version_is_refused
+            what_is_not_there_is_a_conflict
+            a_taken_id_is_a_conflict
+            a_deleted_flow_can_be_made_again_and_goes_on_counting
+            other_accounts_see_nothing
+            flows_are_listed_oldest_first
+            the_catalog_follows_this_process_at_once_and_others_within_two_seconds
+            versions_stay_after_their_flow
+            two_who_save_at_once_do_not_overwrite_each_other
+        );
+        $crate::record_conformance!(@each $harness; installation:
+            partitions_are_fixed_at_the_first_start
+            the_recipient_key_is_drawn_once
+            a_database_that_is_there_answers
+        );
+        $crate::record_conformance!(@each $harness; status_clock:
+            the_clock_begins_with_nothing
+            the_watermark_is_read_as_it_was_written
+            the_last_refusal_stays
+        );
+        $crate::record_conformance!(@each $harness; sessions:
+            a_session_is_cached_until_its_time_is_over
+            a_session_is_replaced_and_deleted
+            sessions_of_two_accounts_do_not_mix
+        );
+        $crate::record_conformance!(@each $harness; members:
+            a_member_lives_as_long_as_it_beats
+            a_member_that_leaves_is_gone
+            roles_do_not_mix
+        );
+    };
+    (@each $harness:expr; $($module:ident)::+: $($property:ident)*) => {
+        $crate::record_conformance!(@tests $harness; [$($module)::+] $($property)*);
+    };
+    (@tests $harness:expr; $module:tt $($property:ident)*) => {
+        $(
+            $crate::record_conformance!(@test $harness; $module $property);
+        )*
+    };
+    (@test $harness:expr; [$($module:ident)::+] $property:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $property() {
+            let harness = $harness.await;
+            let property = $crate::conformance::$($module)::+::$property(&harness);
+            $crate::conformance::record::bounded(property).await;
+        }
+    };
+}
