@@ -56,6 +56,8 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Tenants and their API keys
     Accounts(AccountsArgs),
+    /// Business numbers: add them, stop and resume sending from them
+    Numbers(NumbersArgs),
     /// Meta's side for tests: takes sends, calls the webhook
     Simulator(Box<whatsapp_simulator::cli::Args>),
 }
@@ -131,5 +133,37 @@ pub enum Accounts {
     Create {
         /// A name for people
         name: String,
+    },
+    /// Show the accounts
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct NumbersArgs {
+    #[command(subcommand)]
+    pub what: Numbers,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Numbers {
+    /// Add a number, or give it a new access token; the token is read from standard input
+    Add {
+        /// Meta's phone_number_id
+        id: String,
+        /// The account it belongs to
+        #[arg(long, value_name = "ID")]
+        account: String,
+    },
+    /// Show the numbers
+    List,
+    /// Stop sending from a number; its jobs wait
+    Pause {
+        /// Meta's phone_number_id
+        id: String,
+    },
+    /// Go on sending
+    Resume {
+        /// Meta's phone_number_id
+        id: String,
     },
 }

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod demo;
+mod operator;
 mod output;
 mod roles;
 
@@ -41,6 +42,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(args) => commands::serve::run(&cli.settings, &args).await,
         Command::Migrate(args) => commands::migrate::run(&cli.settings, &args, output).await,
         Command::Accounts(args) => commands::accounts::run(&cli.settings, &args, output).await,
+        Command::Numbers(args) => commands::numbers::run(&cli.settings, &args, output).await,
         Command::Simulator(args) => {
             shared::telemetry::install_log("info");
             whatsapp_simulator::cli::run(*args).await

@@ -1,5 +1,6 @@
 //! Gateway, worker and sender on one set of backends.
 
+use crate::operator::OperatorSocket;
 use async_trait::async_trait;
 use backends::Backends;
 use flow_worker::{Worker, WorkerSettings};
@@ -35,6 +36,7 @@ pub struct Running {
     pub backends: Backends,
     stages: Vec<(CancellationToken, JoinHandle<()>)>,
     background: CancellationToken,
+    operators: OperatorSocket,
 }
 
 /// Starts all roles.
@@ -64,13 +66,15 @@ pub async fn start(settings: &Settings, listener: TcpListener) -> anyhow::Result
         tokio::spawn(worker.run(tokens[1].clone())),
         tokio::spawn(sender.run(tokens[2].clone())),
     ];
-    Ok(Running { address, backends, stages: tokens.into_iter().zip(stages).collect(), background })
+    let operators = OperatorSocket::open(&settings.data_dir, backends.clone())?;
+    Ok(Running { address, backends, stages: tokens.into_iter().zip(stages).collect(), background, operators })
 }
 
 impl Running {
     /// Ends in order.
     pub async fn stop(self) {
         let ending = async {
+            self.operators.close().await;
             for (stop, task) in self.stages {
                 stop.cancel();
                 if let Err(error) = task.await {

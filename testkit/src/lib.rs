@@ -1,3 +1,4 @@
 //! For tests only: clocks, builders, conformance suites.
 
+pub mod clock;
 pub mod conformance;

@@ -67,7 +67,13 @@ impl DataDirectory {
             .open(&lock_path)
             .map_err(failed(&lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => {
+                // Made here for its mode: SQLite gives its log and index the mode of the file.
+                let database = path.join(DATABASE);
+                let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&database);
+                file.map_err(failed(&database))?;
+                Ok(Self { path: path.to_owned(), _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => Err(DirectoryError::InUse(path.to_owned())),
             Err(TryLockError::Error(source)) => Err(DirectoryError::Io { path: lock_path, source }),
         }

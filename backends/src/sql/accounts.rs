@@ -18,7 +18,7 @@ use shared::{
     ids::{self, AccountId, PhoneNumberId},
     ports::{
         Stored,
-        accounts::{Accounts, ConfiguredAccount, CreatedAccount, PhoneNumber},
+        accounts::{Account, Accounts, ConfiguredAccount, CreatedAccount, PhoneNumber},
     },
 };
 use std::sync::Arc;
@@ -143,6 +143,20 @@ impl Accounts for SqlAccounts {
         let api_key = fresh_key();
         self.change(vec![self.account_row(&id, name), self.key_row(&id, &api_key)]).await?;
         Ok(CreatedAccount { id, name: name.to_owned(), api_key })
+    }
+
+    async fn accounts(&self) -> Stored<Vec<Account>> {
+        const DOING: &str = "listing accounts";
+        let sql = "SELECT id, name, created_at FROM accounts ORDER BY created_at, id";
+        let read = |row: &QueryResult| {
+            Ok(Account {
+                id: column::<String>(row, "id")?.into(),
+                name: column(row, "name")?,
+                created_at: Timestamp(column(row, "created_at")?),
+            })
+        };
+        let rows = self.db.all(DOING, sql, vec![]).await?;
+        rows.iter().map(read).collect::<Result<_, DbErr>>().map_err(|error| store_error(DOING, &error))
     }
 
     async fn configure_account(&self, account: ConfiguredAccount) -> Stored<()> {

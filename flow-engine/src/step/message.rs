@@ -141,7 +141,11 @@ fn fallback(fields: &Map<String, Value>) -> Fallback {
     let empty = Map::new();
     let fields = fields.get("fallback").and_then(Value::as_object).unwrap_or(&empty);
     let retries = fields.get("retries").and_then(Value::as_u64).map_or(DEFAULT_RETRIES, |n| n.min(MAX_RETRIES) as u32);
-    Fallback { message: filled_field(fields, "message"), retries, next: id_field(fields, "next").filter(|id| !id.is_empty()) }
+    Fallback {
+        message: filled_field(fields, "message"),
+        retries,
+        next: id_field(fields, "next").filter(|id| !id.is_empty()),
+    }
 }
 
 pub(super) fn check(fields: &Map<String, Value>, path: &str, report: &mut Report) {

@@ -2,4 +2,5 @@
 
 pub mod accounts;
 pub mod migrate;
+pub mod numbers;
 pub mod serve;

@@ -4,6 +4,7 @@
 pub mod crowd;
 pub mod questions;
 pub mod relay;
+pub mod stage;
 
 use serde_json::{Value, json};
 use std::{
@@ -35,7 +36,7 @@ impl Installation {
     pub fn new(whatsapp: &str, settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let address = free_address();
-        let mut all = vec![
+        let all = vec![
             ("FLOW_RUNNER_LISTEN".to_owned(), address.to_string()),
             ("FLOW_RUNNER_DATA_DIR".to_owned(), directory.path().join("data").display().to_string()),
             ("WHATSAPP_WEBHOOK_VERIFY_TOKEN".to_owned(), "verify".to_owned()),
@@ -46,9 +47,10 @@ impl Installation {
             ("FLOW_RUNNER_API_KEY".to_owned(), API_KEY.to_owned()),
             ("RUST_LOG".to_owned(), std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned())),
         ];
-        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let http = reqwest::Client::builder().pool_max_idle_per_host(512).timeout(PATIENCE).build().expect("a client");
-        Self { address, directory, http, settings: all, process: None }
+        let mut installation = Self { address, directory, http, settings: all, process: None };
+        settings.iter().for_each(|(name, value)| installation.set(name, value));
+        installation
     }
 
     pub fn data_dir(&self) -> std::path::PathBuf {
@@ -62,10 +64,21 @@ impl Installation {
     }
 
     pub fn spawn(&mut self) {
+        self.process = Some(self.command(&["serve"]).spawn().expect("flow-runner starts"));
+    }
+
+    /// The program with this installation's settings, ready to be run.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flow-runner"));
-        command.arg("serve").env_clear().envs(self.settings.iter().cloned()).stdin(Stdio::null());
+        command.args(args).env_clear().envs(self.settings.iter().cloned()).stdin(Stdio::null());
         command.current_dir(self.directory.path());
-        self.process = Some(command.spawn().expect("flow-runner starts"));
+        command
+    }
+
+    /// Changes a setting; in force from the next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
     }
 
     pub async fn wait_until_ready(&mut self) {
@@ -131,6 +144,35 @@ impl Installation {
         saved
     }
 
+    /// Changes some fields of a flow.
+    pub async fn change_flow(&self, change: Value) {
+        let request = self.http.put(self.url("/api/whatsapp/flow")).bearer_auth(API_KEY).json(&change);
+        assert_eq!(request.send().await.expect("an answer").status(), 200);
+    }
+
+    pub async fn delete_flow(&self, id: &str) {
+        let address = format!("{}?id={id}", self.url("/api/whatsapp/flow"));
+        let request = self.http.delete(address).bearer_auth(API_KEY);
+        assert_eq!(request.send().await.expect("an answer").status(), 200);
+    }
+
+    /// Waits until no job is open and nothing lies in a queue, seen from outside.
+    pub async fn until_settled(&self) {
+        let open = "SELECT (SELECT count(*) FROM jobs WHERE state IN ('queued', 'sending', 'retrying', 'unknown'))
+            + (SELECT count(*) FROM queue_messages)";
+        self.until(open, "0").await;
+    }
+
+    /// Waits until the database answers this.
+    pub async fn until(&self, sql: &str, answer: &str) {
+        until(&format!("{sql} = {answer}"), || self.ask(sql) == answer).await;
+    }
+
+    /// Asks the database file itself.
+    pub fn ask(&self, sql: &str) -> String {
+        sqlite(&self.data_dir(), sql)
+    }
+
     /// Posts a callback once; the status, or nothing when there was no answer.
     pub async fn post(&self, body: &str) -> Option<u16> {
         post(&self.http, &self.webhook(), body).await
@@ -161,9 +203,23 @@ pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
 }
 
+/// Waits until something is so.
+pub async fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !so() {
+        assert!(tokio::time::Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// A simulated WhatsApp without limits.
 pub async fn whatsapp(statuses: Statuses) -> Simulator {
-    let config = Config {
+    Simulator::start("127.0.0.1:0".parse().expect("an address"), without_limits(statuses)).await.expect("a simulator")
+}
+
+/// Its settings.
+pub fn without_limits(statuses: Statuses) -> Config {
+    Config {
         app_secret: APP_SECRET.into(),
         access_token: Some(TOKEN.into()),
         number_rate: 0,
@@ -171,8 +227,7 @@ pub async fn whatsapp(statuses: Statuses) -> Simulator {
         statuses,
         status_delay: Duration::from_millis(5),
         ..Config::default()
-    };
-    Simulator::start("127.0.0.1:0".parse().expect("an address"), config).await.expect("a simulator")
+    }
 }
 
 /// What stands in the database, opened by the test itself.

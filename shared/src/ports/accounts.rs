@@ -3,6 +3,7 @@
 use super::Stored;
 use crate::ids::{AccountId, PhoneNumberId};
 use async_trait::async_trait;
+use flow_engine::Timestamp;
 use secrecy::SecretString;
 use std::sync::Arc;
 
@@ -19,6 +20,17 @@ pub struct PhoneNumber {
     pub rate: Option<u32>,
     /// Why nothing is sent from it, if so.
     pub paused: Option<String>,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// For people.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
 }
 
 /// A new account; the key is shown this once, the database holds its hash.
@@ -50,6 +62,8 @@ pub struct ConfiguredAccount {
 pub trait Accounts: Send + Sync {
     /// Makes an account and its first key.
     async fn create_account(&self, name: &str) -> Stored<CreatedAccount>;
+    /// All accounts, oldest first.
+    async fn accounts(&self) -> Stored<Vec<Account>>;
     /// Makes an account with given id, key and number, or brings it up to date; ends a pause of that number.
     async fn configure_account(&self, account: ConfiguredAccount) -> Stored<()>;
     /// The account that this API key belongs to; `None` for a wrong, revoked or expired one.

@@ -1,3 +1,13 @@
 //! Suites that every backend of a port must pass, whatever stands behind it.
 
+pub mod accounts;
+pub mod conversations;
+pub mod flows;
+pub mod installation;
+pub mod ledger;
+pub mod members;
 pub mod queue;
+pub mod record;
+pub mod sessions;
+pub mod status_clock;
+pub mod statuses;

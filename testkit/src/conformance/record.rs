@@ -10,6 +10,7 @@ pub use build::*;
 
 use async_trait::async_trait;
 use shared::{
+    Timestamp,
     ids::JobId,
     job::JobRef,
     ports::{
@@ -22,7 +23,6 @@ use shared::{
         sessions::SessionCache,
         status_clock::StatusClock,
     },
-    Timestamp,
 };
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -73,6 +73,11 @@ pub trait RecordHarness: Send + Sync {
     /// Executes a statement behind the ports' back.
     async fn execute(&self, sql: &str);
 
+    /// Lets time pass, for everything behind the ports.
+    async fn pass(&self, time: Duration) {
+        self.ports().clock.pass(time);
+    }
+
     /// Every byte that the database holds, in whatever order.
     async fn bytes(&self) -> Vec<u8>;
 }
@@ -115,12 +120,7 @@ pub async fn claim(record: &dyn RecordHarness, jobs: &[&JobRef]) -> Vec<ClaimOut
 }
 
 /// Claims jobs.
-pub async fn claim_for(
-    record: &dyn RecordHarness,
-    jobs: &[&JobRef],
-    owner: &str,
-    now: Timestamp,
-) -> Vec<ClaimOutcome> {
+pub async fn claim_for(record: &dyn RecordHarness, jobs: &[&JobRef], owner: &str, now: Timestamp) -> Vec<ClaimOutcome> {
     let ids: Vec<JobId> = jobs.iter().map(|job| job.job_id.clone()).collect();
     record.ports().ledger.claim(ids, owner, now, now.plus(CLAIM_LIFE)).await.expect("claim")
 }

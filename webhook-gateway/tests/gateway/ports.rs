@@ -9,7 +9,7 @@ use shared::{
     ids::{AccountId, PhoneNumberId},
     ports::{
         StoreError, Stored,
-        accounts::{Accounts, ConfiguredAccount, CreatedAccount, PhoneNumber},
+        accounts::{Account, Accounts, ConfiguredAccount, CreatedAccount, PhoneNumber},
         flows::{FlowRecord, FlowStore, Saved},
         queue::{Publish, PublishError, Publisher},
         status_clock::{StatusClock, StatusClockReading},
@@ -99,6 +99,9 @@ pub struct MemoryAccounts;
 impl Accounts for MemoryAccounts {
     async fn create_account(&self, _: &str) -> Stored<CreatedAccount> {
         unimplemented!("the gateway makes no accounts")
+    }
+    async fn accounts(&self) -> Stored<Vec<Account>> {
+        unimplemented!("the gateway lists no accounts")
     }
     async fn configure_account(&self, _: ConfiguredAccount) -> Stored<()> {
         unimplemented!("the gateway makes no accounts")

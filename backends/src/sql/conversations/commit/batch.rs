@@ -218,13 +218,13 @@ impl CommitBatch {
             .filter(|(_, plan)| matches!(plan, Plan::Handled))
             .filter_map(|(event, _)| known.get(&key(event)).map(|known| known.event_id.as_str()))
             .collect();
-        let mut queued = rows::queued_jobs(tx, &handled).await?;
+        let queued = rows::queued_jobs(tx, &handled).await?;
         let outcome = |(event, plan): (&EventCommit, Plan)| match plan {
             Plan::Write { counter } => CommitOutcome::Committed(job_refs(event, counter)),
             Plan::Stale => CommitOutcome::Stale,
             Plan::Handled => {
                 let event_id = known.get(&key(event)).map(|known| known.event_id.as_str()).unwrap_or_default();
-                CommitOutcome::AlreadyHandled(queued.remove(event_id).unwrap_or_default())
+                CommitOutcome::AlreadyHandled(queued.get(event_id).cloned().unwrap_or_default())
             }
         };
         Ok(self.events.iter().zip(plan).map(outcome).collect())

@@ -1,0 +1,78 @@
+//! How a process ends, and what the next one finds.
+
+use crate::support::{
+    Installation,
+    crowd::{self, Delivery, Dice},
+    free_address,
+    questions,
+    stage::{NO_LIMITS, Stage, person},
+    without_limits,
+};
+use std::{sync::Arc, time::Duration};
+use whatsapp_simulator::{Config, FaultKind, Simulator, Statuses};
+
+const QUESTIONS: usize = 7;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_end_under_load_it_ends_in_order_and_the_next_one_goes_on_exactly() {
+    // Answers take a moment, so that many requests are under way when the end comes.
+    let config = Config { answer_delay: Duration::from_millis(200), ..without_limits(Statuses::Read) };
+    let simulator = Arc::new(Simulator::start("127.0.0.1:0".parse().expect("an address"), config).await.expect("a simulator"));
+    let mut installation = Installation::new(&simulator.url(), &NO_LIMITS);
+    installation.start().await;
+    simulator.set_webhook_url(&installation.webhook());
+    installation.save_flow("Questions", &[questions::TRIGGER], questions::steps(QUESTIONS)).await;
+
+    let people = crowd::people(60, 10, &mut Dice(11));
+    let expected = crowd::expected_count(&people, QUESTIONS);
+    let writing = tokio::spawn({
+        let (simulator, webhook, people) = (simulator.clone(), installation.webhook(), people.clone());
+        let delivery = Delivery { copies: 2, pause: Duration::from_millis(50) };
+        async move { crowd::write_all(&simulator, &webhook, &people, delivery, 12).await }
+    });
+    for share in [4, 2] {
+        crowd::wait_for_jobs(&simulator, expected / share, crate::support::PATIENCE).await;
+        installation.terminate().await;
+        assert_eq!(installation.ask("SELECT count(*) FROM jobs WHERE state IN ('sending', 'unknown')"), "0");
+        installation.start().await;
+    }
+    writing.await.expect("everybody wrote");
+    crowd::wait_for_jobs(&simulator, expected, crate::support::PATIENCE).await;
+    installation.until_settled().await;
+    installation.terminate().await;
+
+    let copies = crowd::assert_exact(&simulator.sends(), &people, QUESTIONS);
+    assert_eq!(copies.len(), 0, "sent twice: {copies:?}");
+    assert_eq!(installation.ask("SELECT count(*) FROM dead_letters"), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_end_while_whatsapp_is_silent_it_ends_in_time_and_the_next_one_sends_once() {
+    let mut stage = Stage::set(&[("FLOW_RUNNER__SEND__UNKNOWN_WAIT", "2s")]).await;
+    let kim = person(1);
+    stage.fails(&kim, FaultKind::TimeoutBefore, 1);
+    stage.writes(&kim, "one").await;
+    stage.writes(&kim, "two").await;
+    crate::support::until("the request is under way", || stage.refused_at(&kim).len() == 1).await;
+    stage.installation.terminate().await;
+    assert_eq!(stage.installation.ask("SELECT state FROM jobs ORDER BY lane_seq"), "unknown\nqueued");
+    stage.installation.start().await;
+    stage.until_received(&kim, &["one", "two"]).await;
+    stage.installation.until_settled().await;
+    assert_eq!(stage.simulator.sends_count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_on_the_same_data_says_so_and_ends() {
+    let mut stage = Stage::set(&[]).await;
+    let mut second = stage.installation.command(&["serve"]);
+    second.env("FLOW_RUNNER_LISTEN", free_address().to_string());
+    let output = second.output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("in use by another flow-runner process"), "{said}");
+
+    stage.writes(&person(1), "one").await;
+    stage.until_received(&person(1), &["one"]).await;
+    stage.installation.terminate().await;
+}

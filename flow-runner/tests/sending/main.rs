@@ -1,0 +1,13 @@
+//! How the sender behaves, whatever WhatsApp does: the program itself against a simulated WhatsApp.
+
+mod durable;
+mod ending;
+mod failed_statuses;
+mod flows;
+mod limits;
+mod pausing;
+mod refusals;
+mod settings;
+#[path = "../support/mod.rs"]
+mod support;
+mod unknown;

@@ -1,0 +1,120 @@
+//! WhatsApp, an installation, and flows that answer one word with that word: what most tests of sending begin with.
+
+use super::{Installation, NUMBER, sqlite, until, without_limits};
+use serde_json::{Value, json};
+use whatsapp_simulator::{Config, Fault, FaultKind, SentMessage, Simulator, Statuses, User, UserMessage};
+
+/// Neither the sender nor WhatsApp keeps limits.
+pub const NO_LIMITS: [(&str, &str); 2] = [("WHATSAPP_NUMBER_RATE", "0"), ("WHATSAPP_PAIR_RATE", "off")];
+/// Each of these words is answered with itself, and the flow ends there.
+pub const WORDS: [&str; 3] = ["one", "two", "three"];
+
+/// WhatsApp and an installation that runs.
+pub struct Stage {
+    pub simulator: Simulator,
+    pub installation: Installation,
+}
+
+impl Stage {
+    /// Without limits, with these settings beside.
+    pub async fn set(settings: &[(&str, &str)]) -> Self {
+        let settings: Vec<_> = NO_LIMITS.iter().chain(settings).copied().collect();
+        Self::with(without_limits(Statuses::Read), &settings).await
+    }
+
+    /// With this WhatsApp and these settings.
+    pub async fn with(config: Config, settings: &[(&str, &str)]) -> Self {
+        let simulator = Simulator::start("127.0.0.1:0".parse().expect("an address"), config).await;
+        let simulator = simulator.expect("a simulator");
+        let mut installation = Installation::new(&simulator.url(), settings);
+        installation.start().await;
+        simulator.set_webhook_url(&installation.webhook());
+        for word in WORDS {
+            installation.save_flow(word, &[word], says(word)).await;
+        }
+        Self { simulator, installation }
+    }
+
+    /// Somebody writes; the callback is taken.
+    pub async fn writes(&self, who: &User, text: &str) {
+        self.writes_to(NUMBER, who, text).await;
+    }
+
+    /// Somebody writes to one of several numbers.
+    pub async fn writes_to(&self, number: &str, who: &User, text: &str) {
+        let body = self.callback(number, who, text);
+        assert_eq!(self.installation.post(&body).await, Some(200), "{text}");
+    }
+
+    /// The callback of what somebody writes.
+    pub fn callback(&self, number: &str, who: &User, text: &str) -> String {
+        let wamid = self.simulator.next_wamid(who);
+        self.simulator.callback_body(number, who, &UserMessage::Text(text.to_owned()), &wamid)
+    }
+
+    /// Something goes wrong with sends to this person, so many times.
+    pub fn fails(&self, who: &User, kind: FaultKind, times: u64) {
+        self.simulator.inject(Fault { recipient: who.phone.clone(), count: Some(times), ..Fault::new(kind) });
+    }
+
+    /// What was accepted for somebody, in order.
+    pub fn sends(&self, who: &User) -> Vec<SentMessage> {
+        self.simulator.sends().into_iter().filter(|sent| sent.is_for(who)).collect()
+    }
+
+    /// The same, as texts.
+    pub fn received(&self, who: &User) -> Vec<String> {
+        self.sends(who).iter().map(|sent| sent.text().unwrap_or_default()).collect()
+    }
+
+    /// Waits until somebody has received exactly this.
+    pub async fn until_received(&self, who: &User, texts: &[&str]) {
+        let what = || format!("{who:?} receives {texts:?}, has {:?}", self.received(who));
+        until(&what(), || self.received(who).len() >= texts.len()).await;
+        assert_eq!(self.received(who), texts, "{who:?}");
+    }
+
+    /// When requests for somebody were refused, in milliseconds since the Unix epoch.
+    pub fn refused_at(&self, who: &User) -> Vec<u64> {
+        let for_them = |to: &Option<String>| to.is_some() && *to == who.phone_digits();
+        self.simulator.refusals().iter().filter(|refusal| for_them(&refusal.to)).map(|refusal| refusal.at).collect()
+    }
+
+    /// The dead letters, oldest first.
+    pub fn letters(&self) -> Vec<Value> {
+        self.rows(
+            "SELECT json_object('reason', reason, 'code', code, 'state', state, 'kind', kind, 'attempts',
+                json(attempts), 'recipient', recipient) FROM dead_letters ORDER BY created_at, id",
+        )
+    }
+
+    /// The jobs for somebody, in order.
+    pub fn jobs(&self, who: &User) -> Vec<Value> {
+        let phone = who.phone_digits().expect("a phone");
+        self.rows(&format!(
+            "SELECT json_object('state', state, 'attempt', attempt, 'spent', spent, 'resends', resends, 'id', id,
+                'wamid', wamid, 'delivery', delivery) FROM jobs WHERE phone = '{phone}' ORDER BY lane_seq"
+        ))
+    }
+
+    /// Rows that are each one JSON document.
+    fn rows(&self, sql: &str) -> Vec<Value> {
+        let rows = sqlite(&self.installation.data_dir(), sql);
+        rows.lines().map(|row| serde_json::from_str(row).expect("JSON")).collect()
+    }
+}
+
+/// A flow that says this and ends.
+pub fn says(text: &str) -> Value {
+    json!([{ "id": "only", "type": "MessageAction", "message": text }])
+}
+
+/// One of many people.
+pub fn person(number: usize) -> User {
+    User::phone(&format!("4915{number:09}"))
+}
+
+/// Meta refuses with this code.
+pub fn refuses(code: i64) -> FaultKind {
+    FaultKind::Error { code, http_status: None, details: None, headers: Default::default() }
+}
