@@ -1,107 +1,13 @@
 //! The one writer of embedded mode: what shares a transaction stands alone all the same, and no failure ends it.
 
-use async_trait::async_trait;
-use backends::{
-    embedded::{DataDirectory, open},
-    sql::{Db, Transaction},
-};
-use futures_util::future::join_all;
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
-};
+#[cfg(test)]
+#[path = "embedded/store.rs"]
+mod store;
+
+use sea_orm::ConnectionTrait;
 use shared::ports::{StoreError, Stored};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::sync::Notify;
-
-/// A database with one table, `words (word PRIMARY KEY)`.
-struct Store {
-    db: Db,
-    writing: DatabaseConnection,
-    /// Another program on the same file.
-    beside: DatabaseConnection,
-    directory: DataDirectory,
-    _parent: tempfile::TempDir,
-}
-
-impl Store {
-    async fn fresh() -> Self {
-        let parent = tempfile::tempdir().unwrap();
-        let directory = DataDirectory::own(&parent.path().join("data")).unwrap();
-        let (db, _, writing) = open(&directory).await.unwrap();
-        let mut options = ConnectOptions::new(format!("sqlite://{}", directory.database().display()));
-        options.sqlx_logging(false).max_connections(1);
-        let beside = Database::connect(options).await.unwrap();
-        beside.execute_unprepared("CREATE TABLE words (word TEXT NOT NULL PRIMARY KEY)").await.unwrap();
-        Self { db, writing, beside, directory, _parent: parent }
-    }
-
-    async fn words(&self) -> Vec<String> {
-        texts(&self.beside, "SELECT word FROM words WHERE length(word) < 100 ORDER BY word").await
-    }
-
-    /// Runs transactions in one group, behind one that waits until they are all there; their results in order.
-    async fn group(&self, transactions: Vec<Does>) -> Vec<Stored<()>> {
-        let go = Arc::new(Notify::new());
-        let holding = tokio::spawn({
-            let (db, holds) = (self.db.clone(), Does::Wait(go.clone()));
-            async move { db.write(holds).await }
-        });
-        let group = transactions.into_iter().map(|transaction| {
-            let db = self.db.clone();
-            async move { db.write(transaction).await }
-        });
-        let group = tokio::spawn(join_all(group));
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        go.notify_one();
-        holding.await.unwrap().unwrap();
-        group.await.unwrap()
-    }
-}
-
-async fn texts(connection: &DatabaseConnection, sql: &str) -> Vec<String> {
-    let rows = connection.query_all_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap();
-    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
-}
-
-/// What a transaction of these tests does.
-#[derive(Debug)]
-enum Does {
-    Sql(Vec<String>),
-    Wait(Arc<Notify>),
-    Panic(&'static str),
-    /// Begins well and panics then.
-    WriteAndPanic(String),
-}
-
-#[async_trait]
-impl Transaction for Does {
-    type Output = ();
-    const DOING: &'static str = "testing";
-
-    async fn run(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        match self {
-            Self::Sql(statements) => {
-                for statement in statements {
-                    tx.execute_unprepared(statement).await?;
-                }
-            }
-            Self::Wait(go) => go.notified().await,
-            Self::Panic(why) => panic!("{why}"),
-            Self::WriteAndPanic(word) => {
-                tx.execute_unprepared(&insert(word)).await?;
-                panic!("after {word}");
-            }
-        }
-        Ok(())
-    }
-}
-
-fn insert(word: &str) -> String {
-    format!("INSERT INTO words VALUES ('{word}')")
-}
+use std::time::{Duration, Instant};
+use store::{Does, Store, insert, texts};
 
 fn word(word: &str) -> Does {
     Does::Sql(vec![insert(word)])
@@ -198,13 +104,6 @@ async fn another_programs_lock_is_waited_for_and_then_told_with_nothing_half_wri
     let (results, ()) = tokio::join!(writing, unlocking);
     assert!(results[0].is_ok(), "{results:?}");
     assert_eq!(store.words().await, ["c", "d"]);
-}
-
-impl Store {
-    /// Runs transactions while somebody else may hold the lock.
-    async fn group_of_locked(&self, transactions: Vec<Does>) -> Vec<Stored<()>> {
-        join_all(transactions.into_iter().map(|transaction| self.db.write(transaction))).await
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,6 @@
 //! ```text
 //! Conversation + Input + Flows + now  ──advance──>  Transition { conversation, sends, notes, run_limit }
 //! ```
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, as it should"))]
 
 mod advance;
 mod button_id;

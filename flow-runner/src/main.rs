@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod demo;
+mod document;
 mod operator;
 mod output;
 mod roles;
@@ -43,6 +44,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(args) => commands::migrate::run(&cli.settings, &args, output).await,
         Command::Accounts(args) => commands::accounts::run(&cli.settings, &args, output).await,
         Command::Numbers(args) => commands::numbers::run(&cli.settings, &args, output).await,
+        Command::Flows(args) => commands::flows::run(&cli.settings, &args, output).await,
+        Command::Play(args) => commands::play::run(&args),
         Command::Simulator(args) => {
             shared::telemetry::install_log("info");
             whatsapp_simulator::cli::run(*args).await

@@ -120,8 +120,9 @@ impl Attempts {
             Fate::Pause { due_at } => {
                 let reason = format!("error {}: {message}", code.unwrap_or_default());
                 tracing::error!(number = %number.id, reason, "the number can't send: paused");
-                self.accounts.pause_phone_number(&number.id, Some(&reason)).await?;
+                // This first: should the pause fail, the job is still known to be refused, not taken for unknown.
                 self.again(claimed, due_at, false, code, &message).await?;
+                self.accounts.pause_phone_number(&number.id, Some(&reason)).await?;
                 Ok(Attempted::Paused)
             }
             Fate::Dead { reason, alert } => {

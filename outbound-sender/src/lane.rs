@@ -85,13 +85,18 @@ impl Lane {
         }
     }
 
-    /// Puts `head` before the present one, which follows again.
+    /// Goes on with `head`, which the ledger names as the earliest that is open. The present one follows again if it is
+    /// later than that; an earlier one is over.
     pub fn put_first(&mut self, head: JobRef) {
-        if head != self.head {
+        if head.lane_seq < self.head.lane_seq {
             let follower = std::mem::replace(&mut self.head, head);
             self.behind.insert(follower.lane_seq, follower);
+        } else {
+            self.head = head;
         }
-        self.behind.remove(&self.head.lane_seq);
+        self.behind.retain(|seq, _| *seq > self.head.lane_seq);
+        // What else the ledger holds is not known.
+        self.more = true;
     }
 
     /// The next one's turn; false when none is known.
@@ -104,5 +109,58 @@ impl Lane {
             }
             None => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(seq: i64) -> JobRef {
+        JobRef {
+            job_id: format!("job {seq}").into(),
+            phone_number_id: "1".into(),
+            recipient_id: "r".into(),
+            lane_seq: LaneSeq(seq),
+        }
+    }
+
+    #[test]
+    fn a_long_lane_is_followed_to_its_end_through_the_ledger() {
+        let jobs = 1..=50;
+        let mut lane = Lane::new(job(1), Phase::Busy);
+        jobs.clone().skip(1).for_each(|seq| lane.add(job(seq)));
+        let mut sent = Vec::new();
+        loop {
+            sent.push(lane.head.lane_seq.0);
+            if lane.move_on() {
+                continue;
+            }
+            assert!(std::mem::take(&mut lane.more) || sent.len() == 50, "the lane ends after {sent:?}");
+            // The ledger names the earliest that is open.
+            match jobs.clone().find(|seq| !sent.contains(seq)) {
+                Some(seq) => lane.put_first(job(seq)),
+                None => break,
+            }
+        }
+        assert_eq!(sent, jobs.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_head_that_the_ledger_passes_over_does_not_come_again() {
+        let mut lane = Lane::new(job(1), Phase::Busy);
+        lane.add(job(2));
+        lane.put_first(job(3));
+        assert_eq!(lane.head, job(3));
+        assert!(!lane.move_on() && lane.more);
+    }
+
+    #[test]
+    fn a_head_that_was_early_follows_again() {
+        let mut lane = Lane::new(job(5), Phase::Busy);
+        lane.put_first(job(4));
+        assert_eq!(lane.head, job(4));
+        assert!(lane.move_on());
+        assert_eq!(lane.head, job(5));
     }
 }

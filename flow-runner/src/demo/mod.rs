@@ -34,7 +34,7 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let simulator = start_simulator(args.simulator_listen).await?;
     let running = start_services(&args, directory, &simulator).await?;
     simulator.set_webhook_url(&format!("http://{}{}", running.address, webhook_gateway::CALLBACK_PATH));
-    flows::load(&*running.backends.flows).await?;
+    flows::load(&running.backends).await?;
 
     let transcript = Transcript::new();
     transcript.heading("A flow of the original documentation, and a bakery's. Ada and Ben write to the same number.");

@@ -2,6 +2,7 @@
 //! data directory, and over a socket in it while another process does. Same output, same errors.
 
 mod accounts;
+mod flows;
 mod numbers;
 mod reach;
 mod socket;
@@ -9,6 +10,7 @@ mod socket;
 pub use reach::operate;
 pub use socket::OperatorSocket;
 
+use crate::document::Document;
 use backends::Backends;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -45,6 +47,39 @@ pub enum Operation {
         /// Which.
         id: String,
     },
+    /// `flows list`
+    FlowsList {
+        /// Whose; `None` = the only account's.
+        account: Option<String>,
+    },
+    /// `flows show ID`
+    FlowsShow {
+        /// Whose.
+        account: Option<String>,
+        /// Which.
+        id: String,
+    },
+    /// `flows export`
+    FlowsExport {
+        /// Whose.
+        account: Option<String>,
+    },
+    /// `flows import FILE…`
+    FlowsImport {
+        /// Whose.
+        account: Option<String>,
+        /// What the files hold.
+        documents: Vec<Document>,
+        /// Whether their `recipientArray` is kept.
+        keep_recipients: bool,
+    },
+    /// `flows delete ID`
+    FlowsDelete {
+        /// Whose.
+        account: Option<String>,
+        /// Which.
+        id: String,
+    },
 }
 
 /// Runs an operation; its result as the JSON that `--json` prints.
@@ -56,5 +91,17 @@ pub async fn run(operation: Operation, backends: &Backends) -> anyhow::Result<Va
         Operation::NumbersList => numbers::list(backends).await,
         Operation::NumbersPause { id } => numbers::pause(backends, &id, Some("paused by hand")).await,
         Operation::NumbersResume { id } => numbers::pause(backends, &id, None).await,
+        Operation::FlowsList { account } => flows::list(backends, account.as_deref()).await,
+        Operation::FlowsShow { account, id } => flows::show(backends, account.as_deref(), &id).await,
+        Operation::FlowsExport { account } => flows::export(backends, account.as_deref()).await,
+        Operation::FlowsImport { account, documents, keep_recipients } => {
+            flows::import(backends, account.as_deref(), documents, keep_recipients).await
+        }
+        Operation::FlowsDelete { account, id } => flows::delete(backends, account.as_deref(), &id).await,
     }
+}
+
+/// Imports flows into the only account there is.
+pub async fn import_flows(backends: &Backends, documents: Vec<Document>) -> anyhow::Result<()> {
+    flows::import(backends, None, documents, false).await.map(drop)
 }

@@ -3,8 +3,7 @@
 use crate::support::{
     Installation,
     crowd::{self, Delivery, Dice},
-    free_address,
-    questions,
+    free_address, questions,
     stage::{NO_LIMITS, Stage, person},
     without_limits,
 };
@@ -17,7 +16,8 @@ const QUESTIONS: usize = 7;
 async fn told_to_end_under_load_it_ends_in_order_and_the_next_one_goes_on_exactly() {
     // Answers take a moment, so that many requests are under way when the end comes.
     let config = Config { answer_delay: Duration::from_millis(200), ..without_limits(Statuses::Read) };
-    let simulator = Arc::new(Simulator::start("127.0.0.1:0".parse().expect("an address"), config).await.expect("a simulator"));
+    let simulator =
+        Arc::new(Simulator::start("127.0.0.1:0".parse().expect("an address"), config).await.expect("a simulator"));
     let mut installation = Installation::new(&simulator.url(), &NO_LIMITS);
     installation.start().await;
     simulator.set_webhook_url(&installation.webhook());
@@ -41,7 +41,7 @@ async fn told_to_end_under_load_it_ends_in_order_and_the_next_one_goes_on_exactl
     installation.until_settled().await;
     installation.terminate().await;
 
-    let copies = crowd::assert_exact(&simulator.sends(), &people, QUESTIONS);
+    let copies = crowd::assert_exact(&simulator.sends(), &people, QUESTIONS, Vec::new());
     assert_eq!(copies.len(), 0, "sent twice: {copies:?}");
     assert_eq!(installation.ask("SELECT count(*) FROM dead_letters"), "0");
 }

@@ -8,7 +8,7 @@ async fn a_saved_changed_stopped_or_deleted_flow_is_so_for_the_very_next_message
     let stage = Stage::set(&[]).await;
     let kim = person(1);
     let mut expected: Vec<String> = Vec::new();
-    for round in 0..10 {
+    for round in 0..5 {
         let (word, first, second) = (format!("word {round}"), format!("first {round}"), format!("second {round}"));
         let saved = stage.installation.save_flow(&word, &[&word], says(&first)).await;
         stage.writes(&kim, &word).await;
@@ -33,7 +33,7 @@ async fn a_saved_changed_stopped_or_deleted_flow_is_so_for_the_very_next_message
     stage.until_received(&kim, &texts).await;
     stage.installation.until_settled().await;
     assert_eq!(stage.received(&kim), expected);
-    assert_eq!(stage.installation.ask("SELECT count(*) FROM messages WHERE state = 'handled'"), "50");
+    assert_eq!(stage.installation.ask("SELECT count(*) FROM messages WHERE state = 'handled'"), "25");
 }
 
 /// What was written before a change belongs to what was before it: the change waits for it.

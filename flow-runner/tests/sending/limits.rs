@@ -53,7 +53,8 @@ async fn a_pair_gets_45_at_once_and_then_one_every_six_seconds_without_a_refusal
     let expected: Vec<String> = (0..MESSAGES).map(|at| format!("Picture {at}")).collect();
     assert_eq!(stage.received(&kim), expected);
     assert_eq!(stage.simulator.refusals().len(), 0, "{:?}", stage.simulator.refusals());
-    let at: Vec<u64> = stage.sends(&kim).iter().map(|sent| sent.accepted_at - stage.sends(&kim)[0].accepted_at).collect();
+    let at: Vec<u64> =
+        stage.sends(&kim).iter().map(|sent| sent.accepted_at - stage.sends(&kim)[0].accepted_at).collect();
     println!("45 within {} ms, then at {:?} ms", at[44], &at[45..]);
     assert!(at[44] < 5_000, "the burst took {} ms", at[44]);
     for (nth, at) in (1..).zip(&at[45..]) {

@@ -1,8 +1,9 @@
 //! What WhatsApp refuses, and when it can't be reached at all.
 
 use crate::support::{
-    NUMBER, until, without_limits,
+    NUMBER,
     stage::{Stage, WORDS, person, refuses},
+    until, without_limits,
 };
 use serde_json::json;
 use whatsapp_simulator::{Config, FaultKind, Simulator, Statuses};

@@ -1,7 +1,8 @@
 //! Wrong settings stop the start, and say which and why.
 
-use crate::support::Installation;
+use crate::support::{Installation, whatsapp};
 use std::process::Command;
+use whatsapp_simulator::Statuses;
 
 /// Runs a command that must end at once as wrong usage; what it said.
 fn refused(mut command: Command) -> String {
@@ -11,13 +12,14 @@ fn refused(mut command: Command) -> String {
     said
 }
 
-fn installation() -> Installation {
-    Installation::new("http://127.0.0.1:9", &[])
+/// One whose settings are right.
+async fn installation() -> Installation {
+    Installation::new(&whatsapp(Statuses::None).await.url(), &[])
 }
 
-#[test]
-fn a_wrong_value_names_its_variable_and_ends_with_2() {
-    let installation = installation();
+#[tokio::test]
+async fn a_wrong_value_names_its_variable_and_ends_with_2() {
+    let installation = installation().await;
     for (name, value, key) in [
         ("FLOW_RUNNER_PARTITIONS", "many", "partitions"),
         ("FLOW_RUNNER_PARTITIONS", "0", "partitions"),
@@ -42,9 +44,9 @@ fn a_wrong_value_names_its_variable_and_ends_with_2() {
     }
 }
 
-#[test]
-fn an_unknown_key_is_named_wherever_it_stands() {
-    let installation = installation();
+#[tokio::test]
+async fn an_unknown_key_is_named_wherever_it_stands() {
+    let installation = installation().await;
     let mut command = installation.command(&["serve"]);
     command.env("FLOW_RUNNER__SEND__ATEMPTS", "3");
     let said = refused(command);
@@ -59,9 +61,9 @@ fn an_unknown_key_is_named_wherever_it_stands() {
     assert!(said.contains("--atempts"), "{said}");
 }
 
-#[test]
-fn what_is_missing_is_named() {
-    let installation = installation();
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    let installation = installation().await;
     for name in ["WHATSAPP_WEBHOOK_VERIFY_TOKEN", "WHATSAPP_APP_SECRET", "WHATSAPP_ACCESS_TOKEN"] {
         let mut command = installation.command(&["serve"]);
         command.env_remove(name);
@@ -70,19 +72,19 @@ fn what_is_missing_is_named() {
     }
 }
 
-#[test]
-fn a_role_alone_is_refused_where_queues_live_in_one_process() {
+#[tokio::test]
+async fn a_role_alone_is_refused_where_queues_live_in_one_process() {
     for role in ["worker", "gateway", "sender", "gateway,worker"] {
-        let said = refused(installation().command(&["serve", "--role", role]));
+        let said = refused(installation().await.command(&["serve", "--role", role]));
         assert!(said.contains("--role"), "{role}: {said}");
     }
-    let said = refused(installation().command(&["serve", "--role", "cook"]));
+    let said = refused(installation().await.command(&["serve", "--role", "cook"]));
     assert!(said.contains("--role") && said.contains("cook"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_number_of_partitions_than_at_the_first_start_is_refused() {
-    let mut installation = installation();
+    let mut installation = installation().await;
     installation.set("FLOW_RUNNER_PARTITIONS", "4");
     installation.start().await;
     installation.terminate().await;

@@ -118,7 +118,10 @@ async fn a_status_that_comes_before_the_answer_is_the_same_send() {
     stage.until_received(&kim, &["one", "two"]).await;
     stage.installation.until_settled().await;
     assert!(stage.sends(&kim)[0].answered);
-    stage.installation.until("SELECT count(*) FROM jobs WHERE state = 'sent' AND attempt = 1 AND delivery > 2", "2").await;
+    stage
+        .installation
+        .until("SELECT count(*) FROM jobs WHERE state = 'sent' AND attempt = 1 AND delivery > 2", "2")
+        .await;
     assert_eq!(stage.jobs(&kim)[0]["wamid"], *stage.sends(&kim)[0].wamid);
     assert!(stage.letters().is_empty());
 }

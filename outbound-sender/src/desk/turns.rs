@@ -127,7 +127,8 @@ impl Desk {
                     self.place(recipient, open);
                 }
             }
-            Ok(None) => self.forget(recipient),
+            // The head is over; what came in while the ledger was asked goes next.
+            Ok(None) => self.move_on(recipient),
             Err(error) => {
                 tracing::warn!(%error, number = %self.number, "can't ask whose turn it is");
                 self.forget(recipient);

@@ -127,7 +127,14 @@ impl Apply {
         row.failed_at = Some(status.at.saturating_mul(1000));
         row.error = Some((code, message));
         match fate(&failure, tries, self.now, backoff::dice()) {
-            Fate::Dead { reason, .. } => {
+            Fate::Dead { reason, alert } => {
+                if alert {
+                    tracing::error!(
+                        number = row.phone_number_id,
+                        code,
+                        "a message failed for a reason that concerns the account"
+                    );
+                }
                 row.state = JobState::Dead;
                 row.dies_of = Some(reason);
             }
@@ -143,6 +150,7 @@ impl Apply {
                 row.due_at = due_at.0;
                 row.wamid = None;
                 row.delivery = 0;
+                tracing::error!(number = row.phone_number_id, code, "the number can't send: paused by a failed status");
                 paused.insert(row.phone_number_id.clone(), format!("error {code} in a status"));
             }
             // A failed status is definite.

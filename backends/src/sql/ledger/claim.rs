@@ -23,6 +23,20 @@ pub(super) struct Claim {
     pub due_at: Timestamp,
 }
 
+/// Claims so many jobs: owner, now, due time, ids.
+pub(super) fn update(count: usize) -> String {
+    format!(
+        "UPDATE jobs SET state = 'sending', owner = $1, attempt = attempt + 1, claimed_at = $2, due_at = $3,
+            updated_at = $2
+         WHERE id IN ({}) AND state IN ('queued', 'retrying')
+            AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.phone_number_id = jobs.phone_number_id
+                AND e.recipient_id = jobs.recipient_id AND e.lane_seq < jobs.lane_seq AND e.{OPEN})
+         RETURNING id, account_id, phone_number_id, recipient_id, lane_seq, event_id, phone, bsuid, content, attempt,
+            spent, resends, created_at",
+        list(count, 4)
+    )
+}
+
 #[async_trait]
 impl Transaction for Claim {
     type Output = Vec<ClaimOutcome>;
@@ -37,16 +51,7 @@ impl Transaction for Claim {
         for row in all(tx, &sql, ids.clone()).await? {
             states.insert(column::<String>(&row, "id")?, column::<String>(&row, "state")?);
         }
-        let sql = format!(
-            "UPDATE jobs SET state = 'sending', owner = $1, attempt = attempt + 1, claimed_at = $2, due_at = $3,
-                updated_at = $2
-             WHERE id IN ({}) AND state IN ('queued', 'retrying')
-                AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.phone_number_id = jobs.phone_number_id
-                    AND e.recipient_id = jobs.recipient_id AND e.lane_seq < jobs.lane_seq AND e.{OPEN})
-             RETURNING id, account_id, phone_number_id, recipient_id, lane_seq, event_id, phone, bsuid, content,
-                attempt, spent, resends, created_at",
-            list(ids.len(), 4)
-        );
+        let sql = update(ids.len());
         let mut values = vec![self.owner.as_str().into(), self.now.0.into(), self.due_at.0.into()];
         values.extend(ids);
         let mut claimed = HashMap::new();
@@ -54,7 +59,10 @@ impl Transaction for Claim {
             match claimed_job(&row)? {
                 Ok(job) => drop(claimed.insert(job.job.job_id.clone(), job)),
                 // It blocks neither its lane nor the claims beside it.
-                Err(unreadable) => self.end_unreadable(tx, &unreadable).await?,
+                Err(unreadable) => {
+                    self.end_unreadable(tx, &unreadable).await?;
+                    states.remove(unreadable.id.as_str());
+                }
             }
         }
         let outcome = |id: &JobId| match claimed.remove(id) {

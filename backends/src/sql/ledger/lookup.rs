@@ -17,13 +17,37 @@ use shared::{
 const COLUMNS: &str =
     "j.id, j.phone_number_id, j.recipient_id, j.lane_seq, j.state, j.due_at, j.claimed_at, j.owner, j.resends";
 
-pub(super) async fn head(db: &Db, number: &PhoneNumberId, recipient: &RecipientId) -> Stored<Option<OpenJob>> {
-    const DOING: &str = "reading a lane's head";
-    let sql = format!(
+/// What was claimed: number, since when.
+pub(super) const SELECT_CLAIMED: &str = "SELECT recipient_id, claimed_at FROM jobs
+    WHERE phone_number_id = $1 AND claimed_at > $2 ORDER BY claimed_at";
+
+/// The first open job of a lane: number, recipient.
+pub(super) fn select_head() -> String {
+    format!(
         "SELECT {COLUMNS} FROM jobs j WHERE j.phone_number_id = $1 AND j.recipient_id = $2 AND j.{OPEN}
             ORDER BY j.lane_seq LIMIT 1"
-    );
-    let row = db.one(DOING, &sql, vec![number.as_str().into(), recipient.as_str().into()]).await?;
+    )
+}
+
+/// The heads of lanes that may go on: number, due, before, limit.
+pub(super) fn select_waiting() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM jobs j WHERE j.phone_number_id = $1 AND j.{OPEN} AND j.due_at <= $2
+            AND j.updated_at <= $3
+            AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.phone_number_id = j.phone_number_id
+                AND e.recipient_id = j.recipient_id AND e.lane_seq < j.lane_seq AND e.{OPEN})
+            ORDER BY j.due_at, j.lane_seq LIMIT $4"
+    )
+}
+
+/// Numbers with open jobs.
+pub(super) fn select_numbers() -> String {
+    format!("SELECT DISTINCT phone_number_id FROM jobs WHERE {OPEN}")
+}
+
+pub(super) async fn head(db: &Db, number: &PhoneNumberId, recipient: &RecipientId) -> Stored<Option<OpenJob>> {
+    const DOING: &str = "reading a lane's head";
+    let row = db.one(DOING, &select_head(), vec![number.as_str().into(), recipient.as_str().into()]).await?;
     row.map(|row| open_job(&row)).transpose().map_err(|error| store_error(DOING, &error))
 }
 
@@ -35,22 +59,14 @@ pub(super) async fn waiting(
     limit: u32,
 ) -> Stored<Vec<OpenJob>> {
     const DOING: &str = "reading what waits";
-    let sql = format!(
-        "SELECT {COLUMNS} FROM jobs j WHERE j.phone_number_id = $1 AND j.{OPEN} AND j.due_at <= $2
-            AND j.updated_at <= $3
-            AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.phone_number_id = j.phone_number_id
-                AND e.recipient_id = j.recipient_id AND e.lane_seq < j.lane_seq AND e.{OPEN})
-            ORDER BY j.due_at, j.lane_seq LIMIT $4"
-    );
     let values = vec![number.as_str().into(), due.0.into(), before.0.into(), i64::from(limit).into()];
-    let rows = db.all(DOING, &sql, values).await?;
+    let rows = db.all(DOING, &select_waiting(), values).await?;
     rows.iter().map(open_job).collect::<Result<_, DbErr>>().map_err(|error| store_error(DOING, &error))
 }
 
 pub(super) async fn numbers_with_open_jobs(db: &Db) -> Stored<Vec<PhoneNumberId>> {
     const DOING: &str = "reading which numbers have work";
-    let sql = format!("SELECT DISTINCT phone_number_id FROM jobs WHERE {OPEN}");
-    let rows = db.all(DOING, &sql, vec![]).await?;
+    let rows = db.all(DOING, &select_numbers(), vec![]).await?;
     rows.iter()
         .map(|row| Ok(column::<String>(row, "phone_number_id")?.into()))
         .collect::<Result<_, DbErr>>()
@@ -63,9 +79,7 @@ pub(super) async fn claimed_since(
     since: Timestamp,
 ) -> Stored<Vec<(RecipientId, Timestamp)>> {
     const DOING: &str = "reading recent sends";
-    let sql = "SELECT recipient_id, claimed_at FROM jobs WHERE phone_number_id = $1 AND claimed_at > $2
-        ORDER BY claimed_at";
-    let rows = db.all(DOING, sql, vec![number.as_str().into(), since.0.into()]).await?;
+    let rows = db.all(DOING, SELECT_CLAIMED, vec![number.as_str().into(), since.0.into()]).await?;
     rows.iter()
         .map(|row| Ok((column::<String>(row, "recipient_id")?.into(), Timestamp(column(row, "claimed_at")?))))
         .collect::<Result<_, DbErr>>()

@@ -3,6 +3,8 @@
 mod claim;
 pub(super) mod letters;
 mod lookup;
+#[cfg(test)]
+mod plans;
 mod settle;
 mod unknown;
 
@@ -33,10 +35,16 @@ impl Ledger for SqlLedger {
         now: Timestamp,
         due_at: Timestamp,
     ) -> Stored<Vec<ClaimOutcome>> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
         self.0.write(claim::Claim { jobs, owner: owner.to_owned(), now, due_at }).await
     }
 
     async fn settle(&self, batch: Vec<Settlement>, owner: &Owner, now: Timestamp) -> Stored<Vec<bool>> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
         self.0.write(settle::Settle { batch, owner: owner.to_owned(), now }).await
     }
 

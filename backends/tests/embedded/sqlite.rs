@@ -1,12 +1,8 @@
-//! What only SQLite can do to the record: its locks, its triggers, its query plans, its schema.
+//! What only SQLite can do to the record: its locks, its triggers, its schema.
 
-#[cfg(test)]
-#[path = "embedded/installation.rs"]
-mod installation;
-
+use crate::installation::{Installation, settings, texts};
 use backends::schema::Schema;
-use installation::{Installation, settings, texts};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
+use sea_orm::ConnectionTrait;
 use shared::{
     ids,
     ports::{
@@ -111,40 +107,6 @@ async fn queues_and_record_share_transactions_and_not_their_failures() {
     assert!(published.iter().all(Result::is_ok));
     assert!(refused.iter().all(|result| matches!(result.as_deref(), Ok([CommitOutcome::Refused(_)]))));
     assert_eq!(installation.backends.consumer.depth(QueueName::Statuses).await.unwrap(), 200);
-}
-
-async fn plan(connection: &DatabaseConnection, sql: &str, values: Vec<Value>) -> String {
-    let statement = Statement::from_sql_and_values(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {sql}"), values);
-    let rows = connection.query_all_raw(statement).await.unwrap();
-    let lines: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
-    lines.join("\n")
-}
-
-/// Both partial indexes hold open jobs only, so neither grows with what was sent.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_ledgers_questions_are_answered_by_the_indexes_of_open_jobs() {
-    let installation = Installation::fresh().await;
-    let connection = &installation.beside;
-    let uses = async |sql: &str, indexes: &[&str]| {
-        let plan = plan(connection, sql, vec![]).await;
-        for index in indexes {
-            assert!(plan.contains(&format!("INDEX {index} ")), "{index} is not used:\n{sql}\n{plan}");
-        }
-        assert!(!plan.lines().any(|line| line.starts_with("SCAN") && !line.contains("INDEX")), "{sql}\n{plan}");
-    };
-    for sql in backends::sql::ledger_questions() {
-        let indexes: &[&str] = if sql.starts_with("UPDATE") {
-            &["jobs_lane"]
-        } else if sql.contains("NOT EXISTS") {
-            &["jobs_due", "jobs_lane"]
-        } else {
-            &["jobs_lane"]
-        };
-        uses(&sql, indexes).await;
-    }
-    uses("SELECT 1 FROM jobs WHERE phone_number_id = '1' AND claimed_at > 2 ORDER BY claimed_at", &["jobs_claimed"])
-        .await;
-    uses("SELECT 1 FROM jobs WHERE event_id IN ('1', '2') AND state = 'queued'", &["jobs_event"]).await;
 }
 
 /// Up, down, up again: nothing is left behind and nothing is missing.

@@ -1,0 +1,136 @@
+//! `play FILE`: a conversation with a flow, in the terminal. Nothing is sent.
+
+use crate::{cli::PlayArgs, document};
+use anyhow::{Context, bail};
+use flow_engine::{
+    Catalog, Content, Conversation, Flow, FlowStatus, FlowVersion, Flows, Input, MediaSource, Note, Reply, Rules,
+    Timestamp, VersionId, advance, parse_triggers,
+};
+use owo_colors::OwoColorize;
+use shared::{Clock, SystemClock};
+use std::{
+    io::{self, BufRead as _, IsTerminal as _, Write as _},
+    sync::Arc,
+};
+
+const NUMBER: &str = "play";
+
+pub fn run(args: &PlayArgs) -> anyhow::Result<()> {
+    let catalog = catalog(args)?;
+    let clock = SystemClock::default();
+    let mut conversation = Conversation::default();
+    let mut last: Option<Content> = None;
+    let prompt = io::stdin().is_terminal();
+    if prompt {
+        anstream::println!(
+            "Write as the recipient. `/1` taps the first button of the last question, `/image` sends a picture, Ctrl-D ends."
+        );
+    }
+    let mut lines = io::stdin().lock().lines();
+    loop {
+        if prompt {
+            anstream::print!("{} ", "›".cyan());
+            io::stdout().flush()?;
+        }
+        let Some(line) = lines.next() else { return Ok(()) };
+        let line = line.context("can't read what was typed")?;
+        if !prompt {
+            anstream::println!("{} {line}", "›".cyan());
+        }
+        let reply = match reply(&line, last.as_ref()) {
+            Ok(reply) => reply,
+            Err(why) => {
+                anstream::eprintln!("{why}");
+                continue;
+            }
+        };
+        let input = Input {
+            phone_number_id: NUMBER.into(),
+            sender: vec![args.from.clone()],
+            context_id: None,
+            reply,
+            at: clock.now(),
+        };
+        let flows = Flows { catalog: &catalog, pinned: &[] };
+        let transition = advance(&conversation, &input, flows, Rules::default());
+        for send in &transition.sends {
+            anstream::println!("{} {}", "‹".green(), shown(&send.content));
+            last = Some(send.content.clone());
+        }
+        for note in &transition.notes {
+            if let Some(text) = told(note) {
+                anstream::println!("  {}", text.dimmed());
+            }
+        }
+        conversation = transition.conversation;
+    }
+}
+
+/// The file's flows, all of them active.
+fn catalog(args: &PlayArgs) -> anyhow::Result<Catalog> {
+    let documents = document::read(&args.file)?;
+    if documents.is_empty() {
+        bail!("{} holds no flow", args.file.display());
+    }
+    let flows = documents.iter().enumerate().map(|(index, document)| {
+        let row = i64::try_from(index).unwrap_or(0) + 1;
+        let id = flow_engine::FlowId::from(document.id.clone().unwrap_or_else(|| row.to_string()).as_str());
+        Flow {
+            version: Arc::new(FlowVersion::parse(VersionId(row), id.clone(), &document.steps)),
+            id,
+            status: FlowStatus::Active,
+            triggers: parse_triggers(&document.triggers),
+            recipients: Vec::new(),
+            created_at: Timestamp(row),
+        }
+    });
+    Ok(Catalog::new(flows.collect()))
+}
+
+fn reply(line: &str, last: Option<&Content>) -> Result<Reply, String> {
+    let Some(command) = line.strip_prefix('/') else { return Ok(Reply::Text(line.to_owned())) };
+    if command == "image" {
+        return Ok(Reply::Wordless);
+    }
+    let choices = match last {
+        Some(Content::Buttons { buttons: choices, .. } | Content::List { rows: choices, .. }) => choices.as_slice(),
+        _ => &[],
+    };
+    let choice = command.parse::<usize>().ok().and_then(|number| choices.get(number.wrapping_sub(1)));
+    match choice {
+        Some(choice) => Ok(Reply::Tap { id: choice.id.clone(), title: choice.title.clone() }),
+        None => Err(format!("/{command}: there are {} buttons to tap", choices.len())),
+    }
+}
+
+fn shown(content: &Content) -> String {
+    let titles = |choices: &[flow_engine::Choice]| {
+        choices.iter().map(|choice| format!("[{}]", choice.title)).collect::<Vec<_>>().join(" ")
+    };
+    match content {
+        Content::Text { body } => body.clone(),
+        Content::Buttons { body, buttons, .. } => format!("{body}\n  {}", titles(buttons)),
+        Content::List { body, open, rows, .. } => format!("{body}\n  {open}: {}", titles(rows)),
+        Content::Image { source: MediaSource::Link(at) | MediaSource::Id(at), caption } => {
+            format!("🖼  {at} {}", caption.as_deref().unwrap_or_default())
+        }
+    }
+}
+
+/// Notes that a person who writes a flow wants to see.
+fn told(note: &Note) -> Option<String> {
+    match note {
+        Note::Started { flow, by } => Some(format!("flow {flow} begins ({by})")),
+        Note::Ended { flow } => Some(format!("flow {flow} ends")),
+        Note::NoFlow => Some("no flow takes this".into()),
+        Note::Skipped { step, why } => Some(format!("step {step} skipped: {why}")),
+        Note::Shortened { step, what } => Some(format!("step {step}: {what} is over WhatsApp's length")),
+        Note::MissedTooSoon => Some("recorded, not answered: less than 2 s after the question".into()),
+        Note::GaveUp { step } => Some(format!("too many misses at step {step}: the session ends")),
+        Note::DoubleTap => Some("a double tap does nothing".into()),
+        Note::TapAsText { why } => Some(format!("the button counts as its title: {why}")),
+        Note::SessionOver { why } => Some(format!("the session is over: {why}")),
+        Note::RunLimit => Some("cut off: too many steps in one go".into()),
+        _ => None,
+    }
+}
