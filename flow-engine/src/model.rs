@@ -106,7 +106,7 @@ impl Flow {
         self.recipients.is_empty()
             || sender.iter().any(|id| {
                 let id = normalize_identity(id);
-                self.recipients.contains(&id)
+                !id.is_empty() && self.recipients.contains(&id)
             })
     }
 }
@@ -194,7 +194,7 @@ pub(crate) fn word(value: &Value) -> Option<String> {
 pub fn parse_recipients(value: &Value) -> Vec<String> {
     const NAMES: [&str; 6] = ["phone", "phoneNumber", "wa_id", "user_id", "recipientId", "id"];
     let Value::Array(items) = value else { return Vec::new() };
-    items
+    let mut ids: Vec<String> = items
         .iter()
         .flat_map(|item| match item {
             Value::Object(fields) => NAMES.iter().filter_map(|name| word(fields.get(*name)?)).collect(),
@@ -202,7 +202,12 @@ pub fn parse_recipients(value: &Value) -> Vec<String> {
         })
         .map(|text| normalize_identity(&text))
         .filter(|id| !id.is_empty())
-        .collect()
+        .collect();
+    if ids.is_empty() && !items.is_empty() {
+        // A list that nothing can be read from is for nobody, not for everyone.
+        ids.push(String::new());
+    }
+    ids
 }
 
 /// A phone as its digits; anything with letters in it (a business-scoped user id) as it is.

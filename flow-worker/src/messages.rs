@@ -142,8 +142,9 @@ impl Messages {
         let catalog = self.flows.catalog(account).await?;
         let mut pinned = Vec::new();
         for version in versions_needed(&loaded.conversation, &input) {
-            let newest = catalog.flows().any(|flow| flow.version.id == version);
-            if !newest && let Some(version) = self.flows.version(account, version).await? {
+            if catalog.newest(version).is_none()
+                && let Some(version) = self.flows.version(account, version).await?
+            {
                 pinned.push(version);
             }
         }

@@ -12,7 +12,7 @@ use chrono::{DateTime, NaiveDateTime};
 use flow_engine::{
     Catalog, Flow, FlowId, FlowStatus, FlowVersion, Timestamp, VersionId, parse_recipients, parse_triggers,
 };
-use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, QueryResult, Value};
 use serde_json::Value as Json;
 use shared::{
     Clock,
@@ -109,6 +109,15 @@ fn json(row: &QueryResult, name: &str) -> Result<Json, DbErr> {
     }
 }
 
+/// A text, bound as `place`, for a JSON column. Bound as JSON it would pass through PostgreSQL's JSONB, which knows neither
+/// U+0000 nor the order of keys.
+fn json_text<C: ConnectionTrait>(connection: &C, place: &str) -> String {
+    match connection.get_database_backend() {
+        DbBackend::Sqlite => place.to_owned(),
+        _ => format!("CAST({place} AS JSON)"),
+    }
+}
+
 fn time(row: &QueryResult, name: &str) -> Result<Timestamp, DbErr> {
     let time: NaiveDateTime = column(row, name)?;
     Ok(Timestamp(time.and_utc().timestamp_millis()))
@@ -188,16 +197,22 @@ impl Save {
     }
 
     async fn create(&self, tx: &DatabaseTransaction) -> Result<u64, DbErr> {
-        let sql = r#"INSERT INTO "WhatsAppFlow" ("name", "trigger", "automationJson", "recipientArray", "status",
-            "updatedAt", "id", "accountId", "createdAt") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $6)
-            ON CONFLICT ("id") DO NOTHING"#;
-        execute(tx, sql, self.values()).await
+        let (automation, recipients) = (json_text(tx, "$3"), json_text(tx, "$4"));
+        let sql = format!(
+            r#"INSERT INTO "WhatsAppFlow" ("name", "trigger", "automationJson", "recipientArray", "status", "updatedAt",
+                "id", "accountId", "createdAt") VALUES ($1, $2, {automation}, {recipients}, $5, $6, $7, $8, $6)
+                ON CONFLICT ("id") DO NOTHING"#
+        );
+        execute(tx, &sql, self.values()).await
     }
 
     async fn update(&self, tx: &DatabaseTransaction) -> Result<u64, DbErr> {
-        let sql = r#"UPDATE "WhatsAppFlow" SET "name" = $1, "trigger" = $2, "automationJson" = $3,
-            "recipientArray" = $4, "status" = $5, "updatedAt" = $6 WHERE "id" = $7 AND "accountId" = $8"#;
-        execute(tx, sql, self.values()).await
+        let (automation, recipients) = (json_text(tx, "$3"), json_text(tx, "$4"));
+        let sql = format!(
+            r#"UPDATE "WhatsAppFlow" SET "name" = $1, "trigger" = $2, "automationJson" = {automation},
+                "recipientArray" = {recipients}, "status" = $5, "updatedAt" = $6 WHERE "id" = $7 AND "accountId" = $8"#
+        );
+        execute(tx, &sql, self.values()).await
     }
 
     fn values(&self) -> Vec<Value> {
@@ -205,8 +220,8 @@ impl Save {
         vec![
             flow.name.as_str().into(),
             flow.trigger.as_str().into(),
-            flow.automation.clone().into(),
-            flow.recipients.clone().into(),
+            flow.automation.to_string().into(),
+            flow.recipients.to_string().into(),
             flow.status.as_str().into(),
             naive(self.now).into(),
             flow.id.0.as_ref().into(),

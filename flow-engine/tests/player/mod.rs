@@ -21,7 +21,7 @@
 //! < list "Which?" opened by "Options" [1] [2]
 //! < image https://example.com/a.jpg "A caption"
 //! ! skipped 2: no file                    a note; faults (skipped, shortened, run limit) must all stand there
-//! = waits at 1                            also: of menu, version 2;  = ended  = expires in 24h  = on number 2
+//! = waits at 1                            also: of menu, version 2;  = ended  = expires in 24h  = began 5m ago  = on number 2
 //! ```
 //! In a flow's JSON `"{ab*30}"` is "ab" thirty times. A text over 60 characters is told by its ends and its length.
 

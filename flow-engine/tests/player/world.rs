@@ -195,6 +195,7 @@ impl World {
             format!("waits at {step} of {}", session.flow_id),
             format!("waits at {step} of {}, version {version}", session.flow_id),
             format!("on number {}", session.phone_number_id),
+            format!("began {}m ago", self.now.since(session.created_at).as_secs() / 60),
             format!("expires in {}m", session.expires_at.since(self.now).as_secs() / 60),
             format!("expires in {}h", session.expires_at.since(self.now).as_secs() / 3600),
         ]

@@ -70,7 +70,7 @@ pub async fn a_flow_comes_back_as_it_was_saved(record: &dyn RecordHarness) {
         clock.pass(Duration::from_millis(millis));
         let made_at = clock.now();
         let id = format!("flow-{millis}");
-        let given = flow(&id, "Grüße 👋");
+        let given = flow(&id, "Grüße 👋\0");
         let created = create(flows, given.clone()).await;
         let expected = FlowRecord { version: 1, created_at: made_at, updated_at: made_at, ..given };
         assert_eq!(created, expected);

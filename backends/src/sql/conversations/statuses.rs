@@ -166,7 +166,8 @@ impl Apply {
         }
         let sql = format!(
             "UPDATE jobs SET state = v.column2, delivery = v.column3, wamid = v.column4, delivered_at = v.column5,
-                read_at = v.column6, updated_at = $1 FROM (VALUES {}) AS v WHERE jobs.id = v.column1",
+                read_at = v.column6, sent_at = COALESCE(jobs.sent_at, $1), updated_at = $1
+                FROM (VALUES {}) AS v WHERE jobs.id = v.column1",
             placeholders(rows.len(), 6, 2)
         );
         let mut values: Vec<Value> = vec![self.now.0.into()];
