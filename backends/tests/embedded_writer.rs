@@ -4,7 +4,7 @@
 #[path = "embedded/store.rs"]
 mod store;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, sqlx::Connection};
 use shared::ports::{StoreError, Stored};
 use std::time::{Duration, Instant};
 use store::{Does, Store, insert, texts};
@@ -74,6 +74,9 @@ async fn a_full_disk_is_told_to_all_of_its_group_and_dead_letters_nobody() {
         let results = store.group(vec![word("a"), Does::Sql(vec![big, insert("half")]), word("b")]).await;
         assert!(results.iter().all(unavailable), "round {round}: {results:?}");
         assert_eq!(store.words().await, [""; 0]);
+        // What SQLite ended by itself nobody takes for open: the next transaction is a whole one again.
+        let mut live = store.writing.get_sqlite_connection_pool().acquire().await.unwrap();
+        live.begin_with("BEGIN IMMEDIATE").await.unwrap().rollback().await.unwrap();
     }
     // There is room again.
     store.writing.execute_unprepared("PRAGMA max_page_count = 1000000").await.unwrap();

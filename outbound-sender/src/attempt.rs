@@ -1,6 +1,7 @@
 //! One attempt: claim, look at the lease, POST, settle.
 
 use crate::whatsapp::{Answer, Client, request};
+use serde_json::Value;
 use shared::{
     Clock, Timestamp,
     backoff::{self, Backoff},
@@ -50,37 +51,73 @@ pub(crate) enum Attempted {
     Paused,
 }
 
+/// An attempt that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    /// What came of it.
+    pub attempted: Attempted,
+    /// Whether anything was posted: otherwise its slot was not used.
+    pub posted: bool,
+}
+
+/// A claimed job, about to be posted.
+struct Ready {
+    claimed: ClaimedJob,
+    claimed_at: Timestamp,
+    number: Arc<PhoneNumber>,
+    body: Value,
+}
+
+enum Prepared {
+    Ready(Box<Ready>),
+    /// Nothing is to be posted now.
+    Not(Attempted),
+}
+
 impl Attempts {
     /// Attempts one job. `Err`: the ledger is away, nothing is known to have happened.
-    pub async fn attempt(&self, job: &JobRef, pair_refusals: u32) -> Stored<Attempted> {
+    pub async fn attempt(&self, job: &JobRef, pair_refusals: u32) -> Stored<Attempt> {
+        let ready = match self.prepare(job).await? {
+            Prepared::Ready(ready) => ready,
+            Prepared::Not(attempted) => return Ok(Attempt { attempted, posted: false }),
+        };
+        let posted_at = self.clock.boot();
+        let answer = self.client.send(&ready.number.id, &ready.number.access_token, &ready.body).await;
+        metrics::histogram!("flow_runner_send_seconds").record((self.clock.boot() - posted_at).as_secs_f64());
+        let posted = !matches!(answer, Answer::NotSent(_));
+        let attempted = self.settle(&ready.claimed, &ready.number, answer, ready.claimed_at, pair_refusals).await?;
+        Ok(Attempt { attempted, posted })
+    }
+
+    /// Claims the job and finds out whether it is to be posted.
+    async fn prepare(&self, job: &JobRef) -> Stored<Prepared> {
         // Read before the claim is asked for: the lease can only seem older than it is.
         let asked = self.clock.boot();
         let claimed = match self.claims.commit(job.job_id.clone()).await? {
             ClaimOutcome::Claimed(claimed) => claimed,
-            ClaimOutcome::Behind => return Ok(Attempted::Behind),
-            ClaimOutcome::Gone => return Ok(Attempted::Over),
+            ClaimOutcome::Behind => return Ok(Prepared::Not(Attempted::Behind)),
+            ClaimOutcome::Gone => return Ok(Prepared::Not(Attempted::Over)),
         };
-        let now = self.clock.now();
-        if now.since(claimed.created_at) > self.max_age {
-            return self.give_up(&claimed, "too_old", "older than SEND_MAX_AGE").await;
+        let claimed_at = self.clock.now();
+        if claimed_at.since(claimed.created_at) > self.max_age {
+            return self.give_up(&claimed, "too_old", "older than SEND_MAX_AGE").await.map(Prepared::Not);
         }
         let Some(number) = self.accounts.phone_number(&claimed.job.phone_number_id).await? else {
-            let due_at = now.plus(NO_NUMBER_WAIT);
-            return self.again(&claimed, due_at, false, None, "the number is not configured").await;
+            let due_at = claimed_at.plus(NO_NUMBER_WAIT);
+            let again = self.again(&claimed, due_at, false, None, "the number is not configured").await;
+            return again.map(Prepared::Not);
         };
         if number.paused.is_some() {
-            self.again(&claimed, now, false, None, "the number is paused").await?;
-            return Ok(Attempted::Paused);
+            self.again(&claimed, claimed_at, false, None, "the number is paused").await?;
+            return Ok(Prepared::Not(Attempted::Paused));
         }
         let tag = JobTag { job: claimed.job.job_id.clone(), attempt: claimed.attempt }.to_string();
         let body = request(&claimed, &tag);
         if self.clock.boot() - asked > LEASE {
-            return self.again(&claimed, now, false, None, "the claim had run out before the POST").await;
+            let why = "the claim had run out before the POST";
+            return self.again(&claimed, claimed_at, false, None, why).await.map(Prepared::Not);
         }
-        let posted = self.clock.boot();
-        let answer = self.client.send(&number.id, &number.access_token, &body).await;
-        metrics::histogram!("flow_runner_send_seconds").record((self.clock.boot() - posted).as_secs_f64());
-        self.settle(&claimed, &number, answer, now, pair_refusals).await
+        Ok(Prepared::Ready(Box::new(Ready { claimed: *claimed, claimed_at, number, body })))
     }
 
     async fn settle(
@@ -117,11 +154,12 @@ impl Attempts {
                 Ok(Attempted::Again { due_at, pair_refused: code == Some(PAIR_RATE) })
             }
             Fate::Unknown => self.unknown(claimed, claimed_at, code, message).await,
-            Fate::Pause { due_at } => {
+            Fate::Pause { .. } => {
                 let reason = format!("error {}: {message}", code.unwrap_or_default());
                 tracing::error!(number = %number.id, reason, "the number can't send: paused");
-                // This first: should the pause fail, the job is still known to be refused, not taken for unknown.
-                self.again(claimed, due_at, false, code, &message).await?;
+                // This first: should the pause fail, the job is still known to be refused, not taken for unknown. It is due
+                // at once, because the pause holds it, and when that ends it goes before its followers.
+                self.again(claimed, self.clock.now(), false, code, &message).await?;
                 self.accounts.pause_phone_number(&number.id, Some(&reason)).await?;
                 Ok(Attempted::Paused)
             }

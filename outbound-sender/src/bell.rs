@@ -24,7 +24,8 @@ impl Handler for Bell {
         }
         let job: JobRef =
             serde_json::from_slice(&message.body).map_err(|error| Unreadable::Undecodable(error.to_string()))?;
-        Ok((job.job_id.to_string(), job))
+        // In the order of the queue, so that a lane's first job is heard first.
+        Ok((format!("{}/{}", job.phone_number_id, job.recipient_id), job))
     }
 
     async fn handle(&self, job: &JobRef) -> Verdict {

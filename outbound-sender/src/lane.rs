@@ -76,6 +76,11 @@ impl Lane {
             Phase::Waits(_) | Phase::Ready if job.lane_seq < self.head.lane_seq => {
                 std::mem::replace(&mut self.head, job)
             }
+            // Mostly one whose turn came, by way of the ledger, before its message: the ledger tells.
+            _ if job.lane_seq < self.head.lane_seq => {
+                self.more = true;
+                return;
+            }
             _ => job,
         };
         if self.behind.len() < REMEMBERED || self.behind.contains_key(&job.lane_seq) {

@@ -84,6 +84,26 @@ impl NumberLimits {
         pair.last = at;
     }
 
+    /// A POST to `to` has ended at `at`. Meta counts it from when it arrived, which may be well after its slot, and never
+    /// is after this: a burst's first message that was slow on its way must not make the one after the burst too early.
+    pub fn posted(&mut self, to: &RecipientId, at: Duration) {
+        if let Some(pair) = self.pairs.get_mut(to) {
+            pair.tat = pair.tat.max(at + PAIR.spacing);
+            pair.last = pair.last.max(at);
+        }
+    }
+
+    /// Gives back a slot that was taken for `to` and not used: nothing was posted.
+    pub fn give_back(&mut self, to: &RecipientId) {
+        if let Some(rate) = self.number {
+            self.number_tat = self.number_tat.saturating_sub(rate.spacing);
+        }
+        if let Some(pair) = self.pairs.get_mut(to) {
+            pair.tat = pair.tat.saturating_sub(PAIR.spacing);
+            pair.burst = pair.burst.saturating_sub(1);
+        }
+    }
+
     /// Forgets pairs whose buckets are full again.
     pub fn forget(&mut self, now: Duration) {
         self.pairs.retain(|_, pair| now.saturating_sub(pair.last) < PAIR_MEMORY);
@@ -143,6 +163,39 @@ mod tests {
         assert_eq!(sent[..45], [0; 45]);
         assert_eq!(sent[45..], [6, 12, 18, 24, 30]);
         assert_eq!(limits.earliest(&"other".into(), now), now, "other pairs are not held up");
+    }
+
+    #[test]
+    fn after_a_burst_whose_first_message_was_slow_the_wait_counts_from_its_arrival() {
+        let mut limits = NumberLimits::new(0, PairRate::On);
+        let to = RecipientId::from("r");
+        let (start, slow) = (SECOND * 1000, SECOND / 2);
+        for nth in 0..45 {
+            let at = if nth == 0 { start } else { start + slow };
+            assert_eq!(limits.earliest(&to, at), at);
+            limits.take(&to, at);
+            limits.posted(&to, start + slow);
+        }
+        assert_eq!(limits.earliest(&to, start + slow), start + slow + SECOND * 6);
+    }
+
+    #[test]
+    fn a_slot_that_was_not_used_is_there_again() {
+        let to = RecipientId::from("r");
+        let start = SECOND * 1000;
+        for (pair, silence) in [(PairRate::On, 6), (PairRate::Strict, 45 * 6)] {
+            let mut limits = NumberLimits::new(80, pair);
+            let mut now = start;
+            for _ in 0..45 {
+                now = limits.earliest(&to, now);
+                limits.take(&to, now);
+                limits.give_back(&to);
+                now = limits.earliest(&to, now);
+                limits.take(&to, now);
+            }
+            assert!(now < start + SECOND, "{pair:?}");
+            assert!(limits.earliest(&to, now) >= start + SECOND * silence, "{pair:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
 };
 use shared::ports::Stored;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::sync::Notify;
 
 /// A database with one table, `words (word PRIMARY KEY)`.
@@ -41,20 +41,18 @@ impl Store {
 
     /// Runs transactions in one group, behind one that waits until they are all there; their results in order.
     pub async fn group(&self, transactions: Vec<Does>) -> Vec<Stored<()>> {
-        let go = Arc::new(Notify::new());
+        let (began, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let holding = tokio::spawn({
-            let (db, holds) = (self.db.clone(), Does::Wait(go.clone()));
+            let (db, holds) = (self.db.clone(), Does::Wait { began: began.clone(), go: go.clone() });
             async move { db.write(holds).await }
         });
-        let group = transactions.into_iter().map(|transaction| {
-            let db = self.db.clone();
-            async move { db.write(transaction).await }
-        });
-        let group = tokio::spawn(join_all(group));
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        began.notified().await;
+        let mut group = join_all(transactions.into_iter().map(|transaction| self.db.write(transaction)));
+        // Asked once, each has handed its transaction to the writer, which is still held.
+        assert!(futures_util::poll!(&mut group).is_pending());
         go.notify_one();
         holding.await.unwrap().unwrap();
-        group.await.unwrap()
+        group.await
     }
 
     /// Runs transactions while somebody else may hold the lock.
@@ -72,7 +70,11 @@ pub async fn texts(connection: &DatabaseConnection, sql: &str) -> Vec<String> {
 #[derive(Debug)]
 pub enum Does {
     Sql(Vec<String>),
-    Wait(Arc<Notify>),
+    /// Says that it began, and goes on when told to.
+    Wait {
+        began: Arc<Notify>,
+        go: Arc<Notify>,
+    },
     Panic(&'static str),
     /// Begins well and panics then.
     WriteAndPanic(String),
@@ -90,7 +92,10 @@ impl Transaction for Does {
                     tx.execute_unprepared(statement).await?;
                 }
             }
-            Self::Wait(go) => go.notified().await,
+            Self::Wait { began, go } => {
+                began.notify_one();
+                go.notified().await;
+            }
             Self::Panic(why) => panic!("{why}"),
             Self::WriteAndPanic(word) => {
                 tx.execute_unprepared(&insert(word)).await?;

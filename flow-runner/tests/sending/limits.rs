@@ -44,11 +44,6 @@ async fn a_pair_gets_45_at_once_and_then_one_every_six_seconds_without_a_refusal
     stage.installation.save_flow("Album", &["album"], album(MESSAGES)).await;
     let (kim, lee) = (person(1), person(2));
     stage.writes(&kim, "album").await;
-    for _ in 0..4 {
-        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-        println!("{} sent; {}", stage.sends(&kim).len(), stage.installation.ask("SELECT state, count(*), min(lane_seq), max(lane_seq), min(due_at-updated_at), max(error) FROM jobs GROUP BY state"));
-    }
-    println!("{:?}", stage.simulator.refusals());
     until("the burst is sent", || stage.sends(&kim).len() >= 45).await;
     stage.writes(&lee, "one").await;
     stage.until_received(&lee, &["one"]).await;

@@ -2,7 +2,7 @@
 
 use super::{Desk, LANES, LEDGER_WAIT};
 use crate::{
-    attempt::Attempted,
+    attempt::{Attempt, Attempted},
     lane::{Lane, Phase},
     unknown::Settled,
 };
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// What a task of a desk comes back with.
 pub(super) enum Done {
-    Attempted(RecipientId, Stored<Attempted>),
+    Attempted(RecipientId, Stored<Attempt>),
     Settled(RecipientId, Stored<Settled>),
     Head(RecipientId, Stored<Option<OpenJob>>),
     Inherited(RecipientId, Stored<bool>, OpenJob),
@@ -30,7 +30,12 @@ impl Desk {
         match done {
             Done::Attempted(recipient, attempted) => {
                 self.busy -= 1;
-                self.attempted(&recipient, attempted);
+                if attempted.as_ref().is_ok_and(|attempt| !attempt.posted) {
+                    self.limits.give_back(&recipient);
+                } else {
+                    self.limits.posted(&recipient, self.shared.clock.boot());
+                }
+                self.attempted(&recipient, attempted.map(|attempt| attempt.attempted));
                 self.next_ready();
             }
             Done::Settled(recipient, settled) => self.settled(&recipient, settled),
