@@ -56,8 +56,19 @@ pub(crate) enum Attempted {
 pub(crate) struct Attempt {
     /// What came of it.
     pub attempted: Attempted,
-    /// Whether anything was posted: otherwise its slot was not used.
-    pub posted: bool,
+    /// How far it got.
+    pub request: Request,
+}
+
+/// How far a request got: what it cost of the limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// There was none.
+    NotMade,
+    /// It found no connection, so Meta counts nothing.
+    NotSent,
+    /// Meta may have counted it.
+    Posted,
 }
 
 /// A claimed job, about to be posted.
@@ -79,14 +90,14 @@ impl Attempts {
     pub async fn attempt(&self, job: &JobRef, pair_refusals: u32) -> Stored<Attempt> {
         let ready = match self.prepare(job).await? {
             Prepared::Ready(ready) => ready,
-            Prepared::Not(attempted) => return Ok(Attempt { attempted, posted: false }),
+            Prepared::Not(attempted) => return Ok(Attempt { attempted, request: Request::NotMade }),
         };
         let posted_at = self.clock.boot();
         let answer = self.client.send(&ready.number.id, &ready.number.access_token, &ready.body).await;
         metrics::histogram!("flow_runner_send_seconds").record((self.clock.boot() - posted_at).as_secs_f64());
-        let posted = !matches!(answer, Answer::NotSent(_));
+        let request = if matches!(answer, Answer::NotSent(_)) { Request::NotSent } else { Request::Posted };
         let attempted = self.settle(&ready.claimed, &ready.number, answer, ready.claimed_at, pair_refusals).await?;
-        Ok(Attempt { attempted, posted })
+        Ok(Attempt { attempted, request })
     }
 
     /// Claims the job and finds out whether it is to be posted.

@@ -93,11 +93,17 @@ impl NumberLimits {
         }
     }
 
-    /// Gives back a slot that was taken for `to` and not used: nothing was posted.
+    /// Gives back a slot that was taken for `to` and not used: no request was made.
     pub fn give_back(&mut self, to: &RecipientId) {
         if let Some(rate) = self.number {
             self.number_tat = self.number_tat.saturating_sub(rate.spacing);
         }
+        self.give_back_pair(to);
+    }
+
+    /// Gives back the pair's part of a slot alone: a request was made and did not reach Meta. The number's part is kept,
+    /// so that an outage isn't met with more requests a second than its end.
+    pub fn give_back_pair(&mut self, to: &RecipientId) {
         if let Some(pair) = self.pairs.get_mut(to) {
             pair.tat = pair.tat.saturating_sub(PAIR.spacing);
             pair.burst = pair.burst.saturating_sub(1);

@@ -1,11 +1,11 @@
 //! How a process ends, and what the next one finds.
 
 use crate::support::{
-    Installation,
+    Installation, PATIENCE,
     crowd::{self, Delivery, Dice},
     free_address, questions,
-    stage::{NO_LIMITS, Stage, person},
-    without_limits,
+    stage::{NO_LIMITS, Stage, album, person},
+    until, without_limits,
 };
 use std::{sync::Arc, time::Duration};
 use whatsapp_simulator::{Config, FaultKind, Simulator, Statuses};
@@ -31,13 +31,13 @@ async fn told_to_end_under_load_it_ends_in_order_and_the_next_one_goes_on_exactl
         async move { crowd::write_all(&simulator, &webhook, &people, delivery, 12).await }
     });
     for share in [4, 2] {
-        crowd::wait_for_jobs(&simulator, expected / share, crate::support::PATIENCE).await;
+        crowd::wait_for_jobs(&simulator, expected / share, PATIENCE).await;
         installation.terminate().await;
         assert_eq!(installation.ask("SELECT count(*) FROM jobs WHERE state IN ('sending', 'unknown')"), "0");
         installation.start().await;
     }
     writing.await.expect("everybody wrote");
-    crowd::wait_for_jobs(&simulator, expected, crate::support::PATIENCE).await;
+    crowd::wait_for_jobs(&simulator, expected, PATIENCE).await;
     installation.until_settled().await;
     installation.terminate().await;
 
@@ -53,13 +53,36 @@ async fn told_to_end_while_whatsapp_is_silent_it_ends_in_time_and_the_next_one_s
     stage.fails(&kim, FaultKind::TimeoutBefore, 1);
     stage.writes(&kim, "one").await;
     stage.writes(&kim, "two").await;
-    crate::support::until("the request is under way", || stage.refused_at(&kim).len() == 1).await;
+    until("the request is under way", || stage.refused_at(&kim).len() == 1).await;
     stage.installation.terminate().await;
     assert_eq!(stage.installation.ask("SELECT state FROM jobs ORDER BY lane_seq"), "unknown\nqueued");
     stage.installation.start().await;
     stage.until_received(&kim, &["one", "two"]).await;
     stage.installation.until_settled().await;
     assert_eq!(stage.simulator.sends_count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_lane_that_another_process_left_goes_out_in_one_go() {
+    const PICTURES: usize = 60;
+    let mut stage = Stage::set(&[]).await;
+    let kim = person(1);
+    stage.installation.save_flow("Album", &["album"], album(PICTURES)).await;
+    // The first one waits, and with it all others.
+    stage.fails(&kim, FaultKind::TooManyRequests { retry_after: Some(3) }, 1);
+    stage.writes(&kim, "album").await;
+    stage.installation.until("SELECT count(*) FROM jobs WHERE state = 'retrying'", "1").await;
+    stage.installation.terminate().await;
+    stage.installation.start().await;
+    until("all pictures are sent", || stage.sends(&kim).len() >= PICTURES).await;
+    stage.installation.until_settled().await;
+
+    let expected: Vec<String> = (0..PICTURES).map(|at| format!("Picture {at}")).collect();
+    assert_eq!(stage.received(&kim), expected);
+    let sends = stage.sends(&kim);
+    let longest = sends.windows(2).map(|two| two[1].accepted_at - two[0].accepted_at).max();
+    // The ledger is read every 5 s: no follower waited for that.
+    assert!(longest < Some(3_000), "one waited {longest:?} ms for its turn");
 }
 
 #[tokio::test(flavor = "multi_thread")]

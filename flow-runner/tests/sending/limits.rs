@@ -2,10 +2,9 @@
 
 use crate::support::{
     NUMBER, post,
-    stage::{Stage, person},
+    stage::{Stage, album, person},
     until, without_limits,
 };
-use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use whatsapp_simulator::{Config, PairLimit, Statuses};
 
@@ -61,15 +60,4 @@ async fn a_pair_gets_45_at_once_and_then_one_every_six_seconds_without_a_refusal
         assert!((nth * 6_000 - 100..nth * 6_000 + 2_000).contains(at), "message {} at {at} ms", 45 + nth);
     }
     assert!(stage.sends(&lee)[0].accepted_at < stage.sends(&kim)[46].accepted_at, "other pairs go on");
-}
-
-/// So many pictures in a row.
-fn album(pictures: usize) -> Value {
-    let step = |at: usize| {
-        json!({
-            "id": format!("p{at}"), "type": "ImageMessage", "file": format!("https://example.com/{at}.jpg"),
-            "message": format!("Picture {at}"), "next": if at + 1 < pictures { format!("p{}", at + 1) } else { "end".into() },
-        })
-    };
-    (0..pictures).map(step).collect()
 }

@@ -109,6 +109,17 @@ pub fn says(text: &str) -> Value {
     json!([{ "id": "only", "type": "MessageAction", "message": text }])
 }
 
+/// A flow of so many pictures in a row: one message is answered with as many jobs.
+pub fn album(pictures: usize) -> Value {
+    let step = |at: usize| {
+        json!({
+            "id": format!("p{at}"), "type": "ImageMessage", "file": format!("https://example.com/{at}.jpg"),
+            "message": format!("Picture {at}"), "next": if at + 1 < pictures { format!("p{}", at + 1) } else { "end".into() },
+        })
+    };
+    (0..pictures).map(step).collect()
+}
+
 /// One of many people.
 pub fn person(number: usize) -> User {
     User::phone(&format!("4915{number:09}"))

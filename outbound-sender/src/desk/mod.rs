@@ -8,6 +8,7 @@ use crate::{
     limits::{NumberLimits, PAIR_MEMORY},
     unknown::Unknowns,
 };
+use futures_util::FutureExt;
 use shared::{
     Clock, Timestamp,
     ids::{PhoneNumberId, RecipientId},
@@ -18,12 +19,13 @@ use shared::{
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap, VecDeque},
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use turns::Done;
+use turns::{Done, Work};
 
 /// How often the ledger is read for what nobody rang the bell for.
 const READ_EVERY: Duration = Duration::from_secs(5);
@@ -218,7 +220,7 @@ impl Desk {
             Phase::Unknown { claimed_at, resends, .. } => {
                 let (shared, job, to) = (self.shared.clone(), lane.head.clone(), recipient.clone());
                 self.set_phase(recipient, Phase::Settling { claimed_at, resends });
-                self.tasks.spawn(async move {
+                self.work(Work::Lane(recipient.clone()), async move {
                     let settled = shared.unknowns.settle(&job, claimed_at, resends).await;
                     Done::Settled(to, settled)
                 });
@@ -262,9 +264,17 @@ impl Desk {
             (self.shared.clone(), lane.head.clone(), recipient.clone(), lane.pair_refusals);
         self.busy += 1;
         self.set_phase(recipient, Phase::Busy);
-        self.tasks.spawn(async move {
+        self.work(Work::Attempt(recipient.clone()), async move {
             let attempted = shared.attempts.attempt(&job, refusals).await;
             Done::Attempted(to, attempted)
+        });
+    }
+
+    /// Has a task do something. A panic in it is a bug of ours, and must not hold what waits for the task for ever.
+    fn work(&mut self, what: Work, work: impl Future<Output = Done> + Send + 'static) {
+        self.tasks.spawn(async move {
+            let done = AssertUnwindSafe(work).catch_unwind().await;
+            done.unwrap_or(Done::Panicked(what))
         });
     }
 
@@ -294,7 +304,7 @@ impl Desk {
         let limit = if most == 0 { READ_MOST } else { most.clamp(100, READ_MOST) };
         let (shared, number) = (self.shared.clone(), self.number.clone());
         self.reading = true;
-        self.tasks.spawn(async move {
+        self.work(Work::Reading, async move {
             let now = shared.clock.now();
             let before = if first { now } else { now.minus(READ_OLDER) };
             Done::Read(shared.ledger.waiting(&number, now, before, limit).await)

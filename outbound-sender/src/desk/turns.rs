@@ -2,7 +2,7 @@
 
 use super::{Desk, LANES, LEDGER_WAIT};
 use crate::{
-    attempt::{Attempt, Attempted},
+    attempt::{Attempt, Attempted, Request},
     lane::{Lane, Phase},
     unknown::Settled,
 };
@@ -20,6 +20,14 @@ pub(super) enum Done {
     Head(RecipientId, Stored<Option<OpenJob>>),
     Inherited(RecipientId, Stored<bool>, OpenJob),
     Read(Stored<Vec<OpenJob>>),
+    Panicked(Work),
+}
+
+/// What a task of a desk is for.
+pub(super) enum Work {
+    Attempt(RecipientId),
+    Lane(RecipientId),
+    Reading,
 }
 
 /// How soon an unknown outcome is looked at: most statuses come within a second.
@@ -30,10 +38,10 @@ impl Desk {
         match done {
             Done::Attempted(recipient, attempted) => {
                 self.busy -= 1;
-                if attempted.as_ref().is_ok_and(|attempt| !attempt.posted) {
-                    self.limits.give_back(&recipient);
-                } else {
-                    self.limits.posted(&recipient, self.shared.clock.boot());
+                match attempted.as_ref().map_or(Request::Posted, |attempt| attempt.request) {
+                    Request::NotMade => self.limits.give_back(&recipient),
+                    Request::NotSent => self.limits.give_back_pair(&recipient),
+                    Request::Posted => self.limits.posted(&recipient, self.shared.clock.boot()),
                 }
                 self.attempted(&recipient, attempted.map(|attempt| attempt.attempted));
                 self.next_ready();
@@ -44,6 +52,7 @@ impl Desk {
                 Ok(true) => self.set_unknown(&recipient, self.now(), &open),
                 Ok(false) | Err(_) => self.forget(&recipient),
             },
+            Done::Panicked(work) => self.panicked(work),
             Done::Read(read) => {
                 self.reading = false;
                 match read {
@@ -51,6 +60,21 @@ impl Desk {
                     Err(error) => tracing::warn!(%error, number = %self.number, "can't read the ledger"),
                 }
             }
+        }
+    }
+
+    /// The lane is let go; the ledger brings it back, and with it a claim as one whose outcome is unknown.
+    fn panicked(&mut self, work: Work) {
+        metrics::counter!("flow_runner_panics_total").increment(1);
+        tracing::error!(number = %self.number, "a task of the sender panicked");
+        match work {
+            Work::Attempt(recipient) => {
+                self.busy -= 1;
+                self.forget(&recipient);
+                self.next_ready();
+            }
+            Work::Lane(recipient) => self.forget(&recipient),
+            Work::Reading => self.reading = false,
         }
     }
 
@@ -117,7 +141,7 @@ impl Desk {
     fn ask_head(&mut self, recipient: &RecipientId) {
         let (shared, number, to) = (self.shared.clone(), self.number.clone(), recipient.clone());
         self.set_phase(recipient, Phase::Busy);
-        self.tasks.spawn(async move {
+        self.work(Work::Lane(recipient.clone()), async move {
             let head = shared.ledger.head(&number, &to).await;
             Done::Head(to, head)
         });
@@ -171,7 +195,7 @@ impl Desk {
             JobState::Sending => {
                 let (shared, to) = (self.shared.clone(), recipient.clone());
                 self.set_phase(recipient, Phase::Busy);
-                self.tasks.spawn(async move {
+                self.work(Work::Lane(recipient.clone()), async move {
                     let now = shared.clock.now();
                     let inherited = shared.ledger.inherit(&open.job.job_id, now, now).await;
                     metrics::counter!("flow_runner_claims_inherited_total").increment(1);
