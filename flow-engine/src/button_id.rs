@@ -1,6 +1,6 @@
 //! The id that a sent button carries and a tap brings back.
 
-use crate::model::VersionId;
+use crate::ids::VersionId;
 use std::{fmt, str::FromStr};
 
 /// Names a flow version, a step in it and an option of that step: `{version row}.{step index}.{option}`, under 40

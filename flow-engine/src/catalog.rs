@@ -2,7 +2,8 @@
 
 use crate::{
     fold::fold,
-    model::{Flow, FlowId, FlowStatus, FlowVersion, VersionId},
+    ids::{FlowId, VersionId},
+    model::{Flow, FlowStatus, FlowVersion},
 };
 use std::{collections::HashMap, sync::Arc};
 

@@ -1,6 +1,9 @@
 //! Where one recipient stands.
 
-use crate::{model::FlowId, model::StepId, model::VersionId, time::Timestamp};
+use crate::{
+    ids::{FlowId, StepId, VersionId},
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// All that is remembered of a recipient between two events.

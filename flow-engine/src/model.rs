@@ -1,55 +1,14 @@
 //! Flows as the builder saved them, parsed leniently: an old row with a fault still runs, as far as it can.
 
-use crate::{fold::fold, step::Step, time::Timestamp};
+use crate::{
+    fold::fold,
+    ids::{FlowId, StepId, VersionId, word},
+    step::Step,
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{borrow::Borrow, collections::HashMap, fmt, sync::Arc};
-
-/// A flow's id, made by the builder or by this system.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct FlowId(pub Arc<str>);
-
-/// A step's id, unique in its flow.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct StepId(pub Arc<str>);
-
-/// The row number of an immutable flow version, unique over all flows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct VersionId(pub i64);
-
-impl fmt::Display for FlowId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for StepId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// So that a map by step id is asked without making one.
-impl Borrow<str> for StepId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for FlowId {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<&str> for StepId {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
+use std::{collections::HashMap, sync::Arc};
 
 /// Whether a flow may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,15 +137,6 @@ pub fn parse_triggers(value: &Value) -> Vec<String> {
 
 fn words(items: &[Value]) -> Vec<String> {
     items.iter().filter_map(word).collect()
-}
-
-/// A string, or a number as the text it stands for: builders and spreadsheets mix the two up.
-pub(crate) fn word(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 /// Reads a `recipientArray`: strings, or objects that hold a phone or user id under one of the names in use.

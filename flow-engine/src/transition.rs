@@ -1,6 +1,10 @@
 //! What an event did.
 
-use crate::{content::Content, conversation::Conversation, model::FlowId, model::StepId, model::VersionId};
+use crate::{
+    content::Content,
+    conversation::Conversation,
+    ids::{FlowId, StepId, VersionId},
+};
 use serde::Serialize;
 
 /// The outcome of [`crate::advance`].

@@ -2,54 +2,19 @@
 
 use crate::{
     catalog::Catalog,
-    model::{FlowId, FlowVersion, VersionId, parse_triggers, word},
+    ids::{FlowId, VersionId, word},
+    model::{FlowVersion, parse_triggers},
     step::{self, StepKind},
 };
-use serde::Serialize;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+
+pub use crate::finding::{Finding, Report};
 
 /// Steps that a draft may have at most.
 pub const MAX_STEPS: usize = 500;
 /// Steps beyond which people lose the thread (the original's advice).
 const COMFORTABLE_STEPS: usize = 10;
-
-/// One thing to say about a flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// JSON pointer into what was sent, such as `/automationJson/0/type`.
-    pub path: String,
-    /// A stable word.
-    pub code: &'static str,
-    /// For people.
-    pub message: String,
-}
-
-impl Finding {
-    /// A finding at `path`.
-    pub fn new(path: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { path: path.into(), code, message: message.into() }
-    }
-}
-
-/// All that was found.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// What refuses the flow as ACTIVE.
-    pub errors: Vec<Finding>,
-    /// What it runs with all the same.
-    pub warnings: Vec<Finding>,
-}
-
-impl Report {
-    pub(crate) fn error(&mut self, finding: Finding) {
-        self.errors.push(finding);
-    }
-
-    pub(crate) fn warning(&mut self, finding: Finding) {
-        self.warnings.push(finding);
-    }
-}
 
 /// Checks one flow's `trigger` and `automationJson`. `catalog` holds the account's other flows (and perhaps an older
 /// state of this one, `own`), for what depends on them.

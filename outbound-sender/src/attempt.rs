@@ -165,7 +165,7 @@ impl Attempts {
                 Ok(Attempted::Again { due_at, pair_refused: code == Some(PAIR_RATE) })
             }
             Fate::Unknown => self.unknown(claimed, claimed_at, code, message).await,
-            Fate::Pause { .. } => {
+            Fate::Pause => {
                 let reason = format!("error {}: {message}", code.unwrap_or_default());
                 tracing::error!(number = %number.id, reason, "the number can't send: paused");
                 // This first: should the pause fail, the job is still known to be refused, not taken for unknown. It is due

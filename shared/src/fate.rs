@@ -13,8 +13,6 @@ const TRANSIENT: Backoff = Backoff { first: Duration::from_secs(1), most: Durati
 const RATE_WAIT: Duration = Duration::from_secs(1);
 /// Meta's words for the pair rate: wait 4^X seconds, X = 0, 1, 2 … until it succeeds. Past an hour nothing is gained.
 const PAIR_WAIT_MOST: Duration = Duration::from_secs(3600);
-/// How long a job of a paused number waits before anybody looks at it.
-const PAUSED_WAIT: Duration = Duration::from_secs(60);
 
 /// An error that a try of a job met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +48,8 @@ pub enum Fate {
         /// Whether this try counts.
         spent: bool,
     },
-    /// The number is to be paused; the job waits for it.
-    Pause {
-        /// Not before.
-        due_at: Timestamp,
-    },
+    /// The number is to be paused; the pause holds the job, which may go as soon as it ends.
+    Pause,
     /// Nobody knows: wait for the status.
     Unknown,
     /// Given up.
@@ -87,7 +82,7 @@ pub fn fate(failure: &Failure, tries: Tries, now: Timestamp, dice: f64) -> Fate 
         Action::Permanent => Fate::Dead { reason: "permanent_error", alert: false },
         Action::PauseAndFail => Fate::Dead { reason: "permanent_error", alert: true },
         Action::WindowClosed => Fate::Dead { reason: "window_closed", alert: false },
-        Action::Pause => Fate::Pause { due_at: now.plus(PAUSED_WAIT) },
+        Action::Pause => Fate::Pause,
     }
 }
 

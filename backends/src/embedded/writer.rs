@@ -1,5 +1,6 @@
 //! The one writer: whatever waits goes into one transaction, and one `fsync` pays for all of it.
 
+use super::queue::NewRow;
 use crate::sql::{Erased, Writer, panic_message, store_error};
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -29,15 +30,6 @@ pub enum QueueWrite {
     Ack(Vec<i64>),
     /// These were delivered once more and came back.
     Count(Vec<i64>),
-}
-
-/// A message on its way into `queue_messages`.
-#[derive(Debug)]
-pub struct NewRow {
-    /// The queue's name.
-    pub queue: String,
-    /// The message.
-    pub message: shared::ports::queue::Message,
 }
 
 enum Op {

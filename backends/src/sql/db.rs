@@ -1,7 +1,7 @@
 //! Reading, and writing in transactions.
 
+use super::clean::clean;
 use super::error::store_error;
-use super::rows::clean;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use sea_orm::{

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod cipher;
+mod clean;
 mod conversations;
 mod db;
 mod dead_letters;

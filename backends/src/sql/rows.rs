@@ -59,11 +59,6 @@ pub(crate) fn column<T: TryGetable>(row: &QueryResult, name: &str) -> Result<T, 
     row.try_get("", name)
 }
 
-/// A text as the database holds it: without U+0000. Statements clean what they bind; what is compared here must be too.
-pub(crate) fn clean(text: &str) -> String {
-    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text.to_owned() }
-}
-
 /// The error of a row that doesn't hold what this program wrote.
 pub(crate) fn corrupt(what: &str, error: impl std::fmt::Display) -> DbErr {
     DbErr::Custom(format!("{what} can't be read: {error}"))

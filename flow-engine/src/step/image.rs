@@ -2,7 +2,7 @@
 
 use super::{Ran, check_length, check_media_source, filled_field, media_source};
 use crate::content::{Content, Limits, MediaSource, shorten};
-use crate::validate::Report;
+use crate::finding::Report;
 use serde_json::{Map, Value};
 
 pub(super) const TYPE: &str = "ImageMessage";

@@ -1,12 +1,12 @@
 //! `MessageAction`: a question with buttons, which waits; or a plain text.
 
-use super::{Ran, check_length, filled_field, id_field, options::Options, text_field};
+use super::{Ran, button::Button, check_length, filled_field, id_field, options::Options, text_field};
 use crate::{
     button_id::ButtonId,
     content::{Choice, Content, Limits, shorten},
+    finding::{Finding, Report},
     fold::fold,
-    model::VersionId,
-    validate::{Finding, Report},
+    ids::VersionId,
 };
 use serde_json::{Map, Value};
 
@@ -29,16 +29,6 @@ pub struct MessageAction {
     list_button: Option<String>,
     /// What happens to a reply that matches nothing.
     pub fallback: Fallback,
-}
-
-/// One option.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Button {
-    /// As saved.
-    pub label: String,
-    /// Where it leads.
-    pub next: Option<String>,
-    folded: String,
 }
 
 /// What happens to a reply that matches nothing.

@@ -1,17 +1,19 @@
 //! The step types: one file each, one variant here, one folder of conversations under `tests/conversations`.
 
+mod button;
 mod image;
 mod message;
 mod options;
 
+pub use button::Button;
 pub use image::ImageMessage;
-pub use message::{Button, DEFAULT_RETRIES, Fallback, MessageAction};
+pub use message::{DEFAULT_RETRIES, Fallback, MessageAction};
 
 use crate::{
     content::Content,
     content::MediaSource,
-    model::{StepId, VersionId, word},
-    validate::{Finding, Report},
+    finding::{Finding, Report},
+    ids::{StepId, VersionId, word},
 };
 use serde_json::{Map, Value};
 

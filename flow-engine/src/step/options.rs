@@ -1,6 +1,6 @@
 //! The options of a question as they are shown: what is sent for them, and what a typed reply may mean by it.
 
-use super::message::Button;
+use super::button::Button;
 use crate::{
     content::{Limits, shorten},
     fold::fold,

@@ -100,6 +100,7 @@ pub struct Session {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Send {
     /// `SEND_ATTEMPTS`.
+    #[serde(deserialize_with = "values::at_least_one")]
     pub attempts: u32,
     /// `SEND_MAX_AGE`.
     #[serde(deserialize_with = "values::duration")]
@@ -113,6 +114,7 @@ pub struct Send {
     #[serde(deserialize_with = "values::duration")]
     pub unknown_wait_after_refusal: Duration,
     /// POSTs under way at a time, per number.
+    #[serde(deserialize_with = "values::at_least_one")]
     pub concurrency: u32,
 }
 
@@ -120,6 +122,7 @@ pub struct Send {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Gateway {
     /// Connections at a time.
+    #[serde(deserialize_with = "values::at_least_one")]
     pub connections: usize,
     /// To the end of the headers.
     #[serde(deserialize_with = "values::duration")]
@@ -136,8 +139,10 @@ pub struct Gateway {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Worker {
     /// Deliveries open at a time, per partition.
+    #[serde(deserialize_with = "values::at_least_one")]
     pub prefetch: u16,
     /// Events in one transaction at most.
+    #[serde(deserialize_with = "values::at_least_one")]
     pub batch: usize,
 }
 

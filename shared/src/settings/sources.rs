@@ -266,6 +266,9 @@ mod tests {
             ("FLOW_RUNNER__SESSION__TTL", "soon", "ttl"),
             ("FLOW_RUNNER_ADMIN_KEY", "short", "admin_key"),
             ("FLOW_RUNNER_LISTEN", "8080", "listen"),
+            ("SEND_ATTEMPTS", "0", "attempts"),
+            ("FLOW_RUNNER__SEND__CONCURRENCY", "0", "concurrency"),
+            ("FLOW_RUNNER__WORKER__BATCH", "0", "batch"),
         ] {
             let error = with(&[(name, value)]).unwrap_err().to_string();
             assert!(error.contains(key) && error.contains(name), "{error}");

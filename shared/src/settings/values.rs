@@ -104,6 +104,14 @@ pub(super) fn on_off<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Erro
     }
 }
 
+/// A number of things that there must be at least one of.
+pub(super) fn at_least_one<'de, D: Deserializer<'de>, T: Deserialize<'de> + From<u8> + PartialOrd>(
+    from: D,
+) -> Result<T, D::Error> {
+    let count = T::deserialize(from)?;
+    if count >= T::from(1) { Ok(count) } else { Err(D::Error::custom("must be 1 or more")) }
+}
+
 pub(super) fn partitions<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
     let count = u16::deserialize(from)?;
     match count {

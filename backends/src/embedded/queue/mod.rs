@@ -4,7 +4,7 @@ mod line;
 mod subscription;
 pub(super) mod tables;
 
-use super::writer::{GroupWriter, NewRow, QueueWrite};
+use super::writer::{GroupWriter, QueueWrite};
 use crate::sql::Db;
 use async_trait::async_trait;
 use line::Line;
@@ -16,6 +16,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+pub use tables::NewRow;
 use tokio_util::task::TaskTracker;
 
 /// The queues of one data directory.

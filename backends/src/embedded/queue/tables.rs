@@ -1,8 +1,8 @@
 //! The queues' two tables.
 
-use crate::{
-    embedded::writer::NewRow,
-    sql::{Db, Transaction, execute, rows::insert, rows::list},
+use crate::sql::{
+    Db, Transaction, execute,
+    rows::{insert, list},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,6 +13,15 @@ use std::collections::BTreeSet;
 /// Ids in one `IN (…)`.
 const CHUNK: usize = 1000;
 const READING: &str = "reading a queue";
+
+/// A message on its way into `queue_messages`.
+#[derive(Debug)]
+pub struct NewRow {
+    /// The queue's name.
+    pub queue: String,
+    /// The message.
+    pub message: Message,
+}
 
 /// A message as it lies in its queue.
 #[derive(Debug)]

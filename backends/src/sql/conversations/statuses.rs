@@ -145,9 +145,9 @@ impl Apply {
                 row.wamid = None;
                 row.delivery = 0;
             }
-            Fate::Pause { due_at } => {
+            Fate::Pause => {
                 row.state = JobState::Retrying;
-                row.due_at = due_at.0;
+                row.due_at = self.now.0;
                 row.wamid = None;
                 row.delivery = 0;
                 tracing::error!(number = row.phone_number_id, code, "the number can't send: paused by a failed status");

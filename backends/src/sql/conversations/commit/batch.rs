@@ -3,10 +3,11 @@
 
 use super::rows::{self, Phone};
 use crate::sql::{
+    clean::clean,
     db::{Transaction, all, for_update},
     dead_letters,
     error::COUNTS_DIFFER,
-    rows::{clean, column, list, placeholders},
+    rows::{column, list, placeholders},
 };
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr, Value};

@@ -1,9 +1,10 @@
 //! The rows of a batch.
 
 use crate::sql::{
+    clean::clean,
     db::{all, execute},
     dead_letters::Letter,
-    rows::{clean, column, insert, list, placeholders},
+    rows::{column, insert, list, placeholders},
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use shared::{
