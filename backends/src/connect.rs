@@ -93,20 +93,11 @@ pub async fn connect(
 ) -> Result<Backends, ConnectError> {
     embedded_only(settings)?;
     let directory = DataDirectory::own(&settings.data_dir)?;
-    let keys = settings.encryption_key.clone().map_or_else(|| directory.encryption_keys(), Ok)?;
+    let keys = directory.key_ring(settings.encryption_key.clone())?;
     let (db, writer, writing) = embedded::open(&directory).await?;
     bring_up_to_date(&writing, settings.migrate).await?;
     let queue = EmbeddedQueue::new(db.clone(), writer);
-    let backends = assemble(settings, db, Cipher::new(&keys), clock, queue, directory, stop);
-    let partitions = backends.installation.partitions(settings.partitions).await?;
-    if partitions != settings.partitions {
-        return Err(ConnectError::Settings(format!(
-            "FLOW_RUNNER_PARTITIONS is {}, but this installation was made with {partitions}; set it to that",
-            settings.partitions
-        )));
-    }
-    backends.consumer.declare(partitions).await?;
-    Ok(backends)
+    Ok(assemble(settings, db, Cipher::new(&keys), clock, queue, directory, stop))
 }
 
 /// Refuses the URLs of servers that this version can't use yet, rather than ignoring them.
@@ -166,5 +157,21 @@ async fn bring_up_to_date(connection: &DatabaseConnection, migrate: bool) -> Res
         (0, _) => Ok(()),
         (count, false) => Err(ConnectError::OldSchema(count)),
         (_, true) => Migrator::up(connection, None).await.map_err(ConnectError::Migrate),
+    }
+}
+
+impl Backends {
+    /// Makes sure that the installation has the partitions that are set, and that their queues exist: for whoever serves.
+    /// The first to serve fixes their number.
+    pub async fn take_up(&self) -> Result<(), ConnectError> {
+        let partitions = self.installation.partitions(self.partitions).await?;
+        if partitions != self.partitions {
+            return Err(ConnectError::Settings(format!(
+                "FLOW_RUNNER_PARTITIONS is {}, but this installation was made with {partitions}; set it to that",
+                self.partitions
+            )));
+        }
+        self.consumer.declare(partitions).await?;
+        Ok(())
     }
 }

@@ -8,7 +8,10 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// Whether a flow may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,13 +129,9 @@ pub fn parse_triggers(value: &Value) -> Vec<String> {
         },
         _ => Vec::new(),
     };
-    let mut triggers: Vec<String> = Vec::with_capacity(words.len());
-    for trigger in words.iter().map(|word| fold(word)) {
-        if !trigger.is_empty() && !triggers.contains(&trigger) {
-            triggers.push(trigger);
-        }
-    }
-    triggers
+    let mut seen = HashSet::with_capacity(words.len());
+    let folded = words.iter().map(|word| fold(word));
+    folded.filter(|trigger| !trigger.is_empty() && seen.insert(trigger.clone())).collect()
 }
 
 fn words(items: &[Value]) -> Vec<String> {

@@ -16,7 +16,7 @@ use shared::{
     ids::{self, AccountId, RowVersion},
     job::NewJob,
     ports::{
-        Stored,
+        StoreError, Stored,
         accounts::Accounts,
         conversations::{Advance, CommitOutcome, Conversations, Effect, EventCommit},
         flows::FlowStore,
@@ -77,6 +77,8 @@ impl Handler for Messages {
         match item {
             Inbound::Message(message) => match self.message(message).await {
                 Ok(verdict) => verdict,
+                // What the record refuses by itself it will always refuse: holding it would hold its lane for ever.
+                Err(StoreError::Refused { reason, .. }) => self.give_up(message, &reason).await,
                 Err(error) => {
                     tracing::warn!(%error, event.id = %message.event_id, "an event could not be handled; holding it");
                     Verdict::Hold
@@ -88,6 +90,17 @@ impl Handler for Messages {
 }
 
 impl Messages {
+    async fn give_up(&self, message: &InboundMessage, reason: &str) -> Verdict {
+        tracing::error!(event.id = %message.event_id, reason, "an event can't be handled: dead-lettered");
+        match self.record.give_up(message.clone(), reason).await {
+            Ok(()) => Verdict::Done,
+            Err(error) => {
+                tracing::warn!(%error, event.id = %message.event_id, "an event could not be dead-lettered; holding it");
+                Verdict::Hold
+            }
+        }
+    }
+
     async fn message(&self, message: &InboundMessage) -> Stored<Verdict> {
         let Some(number) = self.accounts.phone_number(&message.phone_number_id).await? else {
             let commit = EventCommit { message: message.clone(), effect: Effect::UnknownNumber };

@@ -120,7 +120,9 @@ impl Worker {
         queues.spawn(keep_clock(self.in_hand.clone(), clock, status_clock, consumer, stop));
         while let Some(ended) = queues.join_next().await {
             if let Err(error) = ended {
+                // Going on without one queue would look healthy and lose time for ever: the process starts anew.
                 tracing::error!(%error, "a queue's task ended badly");
+                return;
             }
         }
     }

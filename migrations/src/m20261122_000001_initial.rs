@@ -75,7 +75,8 @@ const TABLES: [&str; 15] = [
     "INSERT INTO change_counter (id, value) VALUES (1, 0)",
     "CREATE TABLE changes (scope TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL)",
     "CREATE TABLE status_clock (
-        id INTEGER NOT NULL PRIMARY KEY, watermark BIGINT, written_at BIGINT, refused_at BIGINT)",
+        id INTEGER NOT NULL PRIMARY KEY, watermark BIGINT, written_at BIGINT,
+        refused_since BIGINT, refused_at BIGINT)",
     "INSERT INTO status_clock (id) VALUES (1)",
     "CREATE TABLE accounts (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, created_at BIGINT NOT NULL)",
     "CREATE TABLE api_keys (

@@ -102,6 +102,8 @@ impl Attempts {
 
     /// Claims the job and finds out whether it is to be posted.
     async fn prepare(&self, job: &JobRef) -> Stored<Prepared> {
+        // Before the claim: a lookup that fails must leave nothing claimed.
+        let number = self.accounts.phone_number(&job.phone_number_id).await?;
         // Read before the claim is asked for: the lease can only seem older than it is.
         let asked = self.clock.boot();
         let claimed = match self.claims.commit(job.job_id.clone()).await? {
@@ -113,7 +115,7 @@ impl Attempts {
         if claimed_at.since(claimed.created_at) > self.max_age {
             return self.give_up(&claimed, "too_old", "older than SEND_MAX_AGE").await.map(Prepared::Not);
         }
-        let Some(number) = self.accounts.phone_number(&claimed.job.phone_number_id).await? else {
+        let Some(number) = number else {
             let due_at = claimed_at.plus(NO_NUMBER_WAIT);
             let again = self.again(&claimed, due_at, false, None, "the number is not configured").await;
             return again.map(Prepared::Not);

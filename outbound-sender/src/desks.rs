@@ -43,7 +43,8 @@ impl Desks {
     /// The bell of a number's desk, which is opened when there is none.
     fn desk(&self, number: &PhoneNumberId) -> mpsc::Sender<JobRef> {
         let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bell) = bells.get(number) {
+        // A desk whose task ended badly is opened anew; the ledger has all it held.
+        if let Some(bell) = bells.get(number).filter(|bell| !bell.is_closed()) {
             return bell.clone();
         }
         let (bell, heard) = mpsc::channel(BELLS);

@@ -38,6 +38,8 @@ pub(crate) enum Phase {
     Settling {
         /// When it was claimed.
         claimed_at: Timestamp,
+        /// Not resent before this moment, whatever wall clocks say.
+        not_before: Duration,
         /// Resends so far.
         resends: i32,
     },
@@ -47,6 +49,8 @@ pub(crate) enum Phase {
         at: Duration,
         /// When it was claimed.
         claimed_at: Timestamp,
+        /// Not resent before this moment, whatever wall clocks say.
+        not_before: Duration,
         /// Resends so far.
         resends: i32,
     },

@@ -94,16 +94,16 @@ impl NumberLimits {
     }
 
     /// Gives back a slot that was taken for `to` and not used: no request was made.
-    pub fn give_back(&mut self, to: &RecipientId) {
+    pub fn return_slot(&mut self, to: &RecipientId) {
         if let Some(rate) = self.number {
             self.number_tat = self.number_tat.saturating_sub(rate.spacing);
         }
-        self.give_back_pair(to);
+        self.return_pair_slot(to);
     }
 
     /// Gives back the pair's part of a slot alone: a request was made and did not reach Meta. The number's part is kept,
     /// so that an outage isn't met with more requests a second than its end.
-    pub fn give_back_pair(&mut self, to: &RecipientId) {
+    pub fn return_pair_slot(&mut self, to: &RecipientId) {
         if let Some(pair) = self.pairs.get_mut(to) {
             pair.tat = pair.tat.saturating_sub(PAIR.spacing);
             pair.burst = pair.burst.saturating_sub(1);
@@ -195,7 +195,7 @@ mod tests {
             for _ in 0..45 {
                 now = limits.earliest(&to, now);
                 limits.take(&to, now);
-                limits.give_back(&to);
+                limits.return_slot(&to);
                 now = limits.earliest(&to, now);
                 limits.take(&to, now);
             }

@@ -133,7 +133,9 @@ impl Sender {
         tasks.spawn(find_numbers(desks.clone(), self.ports.ledger.clone(), stop));
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
+                // Going on without one queue would look healthy and lose time for ever: the process starts anew.
                 tracing::error!(%error, "a task of the sender ended badly");
+                return;
             }
         }
         desks.ended().await;

@@ -1,5 +1,6 @@
 //! Settling an unknown outcome: by its status, on the statuses' clock; and only when none came, by the policy.
 
+use crate::whatsapp::POST_TIME;
 use shared::{
     Clock, Timestamp,
     job::{JobRef, JobState},
@@ -41,7 +42,19 @@ pub(crate) enum Settled {
 }
 
 impl Unknowns {
-    pub async fn settle(&self, job: &JobRef, claimed_at: Timestamp, resends: i32) -> Stored<Settled> {
+    /// How long a claim of this process waits, in boot time, from the end of its POST on: wall clocks may jump.
+    pub fn wait_after_answer(&self) -> Duration {
+        self.wait.saturating_sub(POST_TIME)
+    }
+
+    /// `not_before` is the moment in boot time before which nothing is resent.
+    pub async fn settle(
+        &self,
+        job: &JobRef,
+        claimed_at: Timestamp,
+        not_before: Duration,
+        resends: i32,
+    ) -> Stored<Settled> {
         let head = self.ledger.head(&job.phone_number_id, &job.recipient_id).await?;
         let still = head.is_some_and(|head| head.job.job_id == job.job_id && head.state == JobState::Unknown);
         if !still {
@@ -52,6 +65,9 @@ impl Unknowns {
         let reading = self.status_clock.read().await?;
         if let Some(later) = too_early(&reading, claimed_at, now, self.wait, self.wait_after_refusal) {
             return Ok(Settled::Later(later));
+        }
+        if self.clock.boot() < not_before {
+            return Ok(Settled::Later(now.plus(ASK_AGAIN)));
         }
         let verdict = match self.policy {
             UnknownOutcomePolicy::Resend if resends == 0 => Verdict::Resend,
@@ -81,9 +97,12 @@ fn too_early(
     let fresh = reading.written_at.is_some_and(|written| now.since(written) <= CLOCK_AGE);
     let Some(watermark) = reading.watermark.filter(|_| fresh) else { return Some(now.plus(ASK_AGAIN)) };
     let mut until = claimed_at.plus(wait);
-    // A refused callback may have held this very status; Meta brings it again.
-    if reading.refused_at.is_some_and(|refused| refused >= claimed_at && refused <= until) {
-        until = until.plus(wait_after_refusal);
+    // A callback that was refused may have held this very status; Meta brings it again once callbacks are taken.
+    if let (Some(since), Some(last)) = (reading.refused_since, reading.refused_at)
+        && since <= until
+        && last >= claimed_at
+    {
+        until = until.max(last).plus(wait_after_refusal);
     }
     (watermark < until).then(|| now.plus(until.since(watermark).min(ASK_AGAIN)))
 }
@@ -100,6 +119,7 @@ mod tests {
         let reading = StatusClockReading {
             watermark: Some(CLAIMED.plus(watermark)),
             written_at: Some(now),
+            refused_since: refused.map(|after| CLAIMED.plus(after)),
             refused_at: refused.map(|after| CLAIMED.plus(after)),
         };
         too_early(&reading, CLAIMED, now, MINUTE, MINUTE * 10).is_some()
@@ -119,10 +139,26 @@ mod tests {
     }
 
     #[test]
+    fn refusals_that_go_on_are_one_and_are_counted_from_their_end() {
+        let now = CLAIMED.plus(MINUTE * 15);
+        let reading = StatusClockReading {
+            watermark: Some(now),
+            written_at: Some(now),
+            refused_since: Some(CLAIMED.plus(MINUTE / 2)),
+            refused_at: Some(CLAIMED.plus(MINUTE * 10)),
+        };
+        assert!(too_early(&reading, CLAIMED, now, MINUTE, MINUTE * 10).is_some(), "5 minutes after the last refusal");
+        let later = CLAIMED.plus(MINUTE * 20);
+        let reading = StatusClockReading { watermark: Some(later), written_at: Some(later), ..reading };
+        assert!(too_early(&reading, CLAIMED, later, MINUTE, MINUTE * 10).is_none());
+    }
+
+    #[test]
     fn a_clock_that_stands_still_tells_nothing() {
         let reading = StatusClockReading {
             watermark: Some(CLAIMED.plus(MINUTE * 5)),
             written_at: Some(CLAIMED.plus(MINUTE * 5)),
+            refused_since: None,
             refused_at: None,
         };
         assert!(too_early(&reading, CLAIMED, CLAIMED.plus(MINUTE * 6), MINUTE, MINUTE).is_some());

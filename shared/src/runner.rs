@@ -24,6 +24,9 @@ const HOLD: crate::backoff::Backoff =
 const RESUBSCRIBE: crate::backoff::Backoff =
     crate::backoff::Backoff { first: Duration::from_millis(100), most: Duration::from_secs(5) };
 
+/// How long a queue is let go that holds what only a newer program can read.
+const LET_GO: Duration = Duration::from_secs(300);
+
 /// How the handling of a message ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -73,21 +76,26 @@ pub async fn consume<H: Handler>(
         };
         let ended = match subscribed {
             Ok(subscription) => {
-                failures = 0;
-                Lanes::new(queue, prefetch, handler.clone()).run(subscription, &stop).await
+                let (ended, settled) = Lanes::new(queue, prefetch, handler.clone()).run(subscription, &stop).await;
+                if settled {
+                    failures = 0;
+                }
+                ended
             }
             Err(error) => Ended::Failed(error),
         };
+        failures = failures.saturating_add(1);
+        let mut wait = RESUBSCRIBE.ceiling(failures);
         match ended {
             Ended::Stopped => return,
             Ended::ChannelLost => tracing::info!(%queue, "channel lost; subscribing again"),
             Ended::Failed(error) => tracing::warn!(%queue, %error, "can't consume; trying again"),
             Ended::NewerSchema(schema) => {
+                // Each delivery counts toward the broker's limit, for the messages beside it too.
+                wait = LET_GO;
                 tracing::error!(%queue, schema, "a message of a newer schema: this program lets the queue go; upgrade it");
             }
         }
-        failures = failures.saturating_add(1);
-        let wait = RESUBSCRIBE.ceiling(failures);
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
@@ -113,15 +121,27 @@ struct Lanes<H: Handler> {
     waiting: HashMap<String, VecDeque<(Tag, H::Item)>>,
     open: usize,
     done: Vec<Tag>,
+    /// Whether anything was acknowledged.
+    settled: bool,
 }
 
 impl<H: Handler> Lanes<H> {
     fn new(queue: QueueName, prefetch: u16, handler: Arc<H>) -> Self {
         let prefetch = usize::from(prefetch);
-        Self { queue, prefetch, handler, running: JoinSet::new(), waiting: HashMap::new(), open: 0, done: Vec::new() }
+        Self {
+            queue,
+            prefetch,
+            handler,
+            running: JoinSet::new(),
+            waiting: HashMap::new(),
+            open: 0,
+            done: Vec::new(),
+            settled: false,
+        }
     }
 
-    async fn run(mut self, mut subscription: Subscription, stop: &CancellationToken) -> Ended {
+    /// Why it ended, and whether anything was settled before.
+    async fn run(mut self, mut subscription: Subscription, stop: &CancellationToken) -> (Ended, bool) {
         let settle = subscription.settle.clone();
         // What holds or waits when the channel goes belongs to the next subscription.
         let round = stop.child_token();
@@ -143,7 +163,7 @@ impl<H: Handler> Lanes<H> {
         };
         round.cancel();
         self.drain(&ended, &*settle, &round).await;
-        ended
+        (ended, self.settled)
     }
 
     async fn take(&mut self, delivery: Delivery, settle: &dyn Settle, stop: &CancellationToken) -> Result<(), Ended> {
@@ -201,7 +221,9 @@ impl<H: Handler> Lanes<H> {
         if self.done.is_empty() {
             return Ok(());
         }
-        settle.ack(&std::mem::take(&mut self.done)).await
+        settle.ack(&std::mem::take(&mut self.done)).await?;
+        self.settled = true;
+        Ok(())
     }
 
     /// Finishes what runs, acknowledges it where the channel still stands, and closes the channel.

@@ -91,6 +91,20 @@ impl DataDirectory {
         self.path.join(DATABASE)
     }
 
+    /// The keys for this directory's access tokens: those that are set, and behind them the one that was made here
+    /// before any was set; else the one that is made here.
+    pub fn key_ring(&self, set: Option<EncryptionKeys>) -> Result<EncryptionKeys, DirectoryError> {
+        match set {
+            None => self.encryption_keys(),
+            Some(mut keys) => {
+                if self.path.join(KEY).exists() {
+                    keys.0.extend(self.encryption_keys()?.0);
+                }
+                Ok(keys)
+            }
+        }
+    }
+
     /// The key that access tokens are encrypted with; made at the first start, mode 0600.
     pub fn encryption_keys(&self) -> Result<EncryptionKeys, DirectoryError> {
         let path = self.path.join(KEY);
@@ -98,9 +112,14 @@ impl DataDirectory {
         if !path.exists() {
             let mut key = [0; 32];
             getrandom::fill(&mut key).map_err(|error| failed(io::Error::other(error.to_string())))?;
-            let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path).map_err(failed)?;
+            // Written beside it and renamed: a kill in between leaves no half key.
+            let beside = self.path.join(format!("{KEY}.new"));
+            let mut file =
+                OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside).map_err(failed)?;
             writeln!(file, "{}", STANDARD.encode(key)).map_err(failed)?;
             file.sync_all().map_err(failed)?;
+            fs::rename(&beside, &path).map_err(failed)?;
+            File::open(&self.path).and_then(|directory| directory.sync_all()).map_err(failed)?;
         }
         let text = fs::read_to_string(&path).map_err(failed)?;
         text.trim().parse().map_err(|reason| DirectoryError::Key { path: path.clone(), reason })

@@ -44,12 +44,15 @@ pub async fn open(directory: &DataDirectory) -> Result<(Db, Arc<GroupWriter>, Da
 }
 
 async fn connect(path: &Path, connections: u32) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", path.display()));
+    let mut options = ConnectOptions::new("sqlite://database?mode=rwc");
     options.max_connections(connections).min_connections(1).sqlx_logging(false).test_before_acquire(false);
     // Connections to a file don't go stale: closing and opening them again would only empty their caches.
     options.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
-    options.map_sqlx_sqlite_opts(|options| {
+    // Set as it is: in a URL a path with % or ? would be another one.
+    let file = path.to_owned();
+    options.map_sqlx_sqlite_opts(move |options| {
         options
+            .filename(&file)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)

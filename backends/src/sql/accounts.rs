@@ -5,7 +5,7 @@ use super::{
     db::{Db, Transaction, execute},
     feed::{self, Forgets},
     remembered::Remembered,
-    rows::{column, corrupt},
+    rows::column,
     store_error,
 };
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ use shared::{
     ids::{self, AccountId, PhoneNumberId},
     ports::{
         Stored,
-        accounts::{Account, Accounts, ConfiguredAccount, CreatedAccount, PhoneNumber},
+        accounts::{Account, Accounts, ConfiguredAccount, CreatedAccount, PAUSED_BY_HAND, PhoneNumber},
     },
 };
 use std::sync::Arc;
@@ -29,6 +29,8 @@ const REMEMBERED: usize = 100_000;
 const KEY_BYTES: usize = 32;
 /// What an API key begins with, so that scanners for leaked secrets can tell it.
 const KEY_PREFIX: &str = "frk_";
+/// What stands for the beginning of a key that the settings give: whoever chose it may have chosen a short one.
+const CONFIGURED: &str = "configured";
 /// Characters of a key that are kept to tell it by.
 const SHOWN: usize = 10;
 
@@ -67,9 +69,16 @@ impl SqlAccounts {
         let sql = "INSERT INTO phone_numbers (id, account_id, access_token, created_at, updated_at)
             VALUES ($1, $2, $3, $4, $4)
             ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, access_token = excluded.access_token,
-                paused = NULL, updated_at = excluded.updated_at";
+                paused = CASE WHEN phone_numbers.paused = $5 THEN $5 END, updated_at = excluded.updated_at";
         let sealed = self.cipher.seal(&place(account, id), token);
-        (sql, vec![id.as_str().into(), account.as_str().into(), sealed.into(), self.clock.now().0.into()])
+        let values = vec![
+            id.as_str().into(),
+            account.as_str().into(),
+            sealed.into(),
+            self.clock.now().0.into(),
+            PAUSED_BY_HAND.into(),
+        ];
+        (sql, values)
     }
 
     fn account_row(&self, id: &AccountId, name: &str) -> (&'static str, Vec<Value>) {
@@ -81,11 +90,15 @@ impl SqlAccounts {
         let id: PhoneNumberId = column::<String>(row, "id")?.into();
         let account_id: AccountId = column::<String>(row, "account_id")?.into();
         let sealed: String = column(row, "access_token")?;
-        let access_token =
-            self.cipher.open(&place(&account_id, &id), &sealed).map_err(|error| corrupt("an access token", error))?;
+        let mut paused: Option<String> = column(row, "paused")?;
+        // One number's unreadable token holds that number, and nothing else.
+        let access_token = self.cipher.open(&place(&account_id, &id), &sealed).unwrap_or_else(|error| {
+            paused = Some(error.to_string());
+            SecretString::default()
+        });
         let rate: Option<i64> = column(row, "rate")?;
         let rate = rate.and_then(|rate| u32::try_from(rate).ok());
-        Ok(PhoneNumber { id, account_id, access_token, rate, paused: column(row, "paused")? })
+        Ok(PhoneNumber { id, account_id, access_token, rate, paused })
     }
 }
 
@@ -161,12 +174,26 @@ impl Accounts for SqlAccounts {
 
     async fn configure_account(&self, account: ConfiguredAccount) -> Stored<()> {
         let ConfiguredAccount { id, api_key, phone_number_id, access_token } = account;
-        self.change(vec![
+        let (sql, mut values) = self.key_row(&id, &api_key);
+        values[1] = CONFIGURED.into();
+        let hash = values[0].clone();
+        let now = self.clock.now().0;
+        let revoke = "UPDATE api_keys SET revoked_at = $4
+            WHERE account_id = $1 AND hash <> $2 AND prefix = $3 AND revoked_at IS NULL";
+        let mut statements = vec![
             self.account_row(&id, id.as_str()),
-            self.key_row(&id, &api_key),
-            self.number_row(&id, &phone_number_id, &access_token),
-        ])
-        .await
+            (sql, values),
+            (revoke, vec![id.as_str().into(), hash, CONFIGURED.into(), now.into()]),
+        ];
+        // The same token again says nothing new: a pause goes on over restarts.
+        let known = self.phone_number(&phone_number_id).await?;
+        let same = known.is_some_and(|number| {
+            number.account_id == id && number.access_token.expose_secret() == access_token.expose_secret()
+        });
+        if !same {
+            statements.push(self.number_row(&id, &phone_number_id, &access_token));
+        }
+        self.change(statements).await
     }
 
     async fn account_of_key(&self, api_key: &str) -> Stored<Option<AccountId>> {

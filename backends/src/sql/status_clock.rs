@@ -11,10 +11,14 @@ use shared::{
         status_clock::{StatusClock, StatusClockReading},
     },
 };
+use std::time::Duration;
 
 /// The table `status_clock`.
 #[derive(Debug)]
 pub struct SqlStatusClock(pub Db);
+
+/// Refusals this close to each other are one run: whatever stopped callbacks has not ended between them.
+const ONE_RUN: Duration = Duration::from_secs(60);
 
 struct Set {
     sql: &'static str,
@@ -35,7 +39,7 @@ impl Transaction for Set {
 impl StatusClock for SqlStatusClock {
     async fn read(&self) -> Stored<StatusClockReading> {
         const DOING: &str = "reading the status clock";
-        let sql = "SELECT watermark, written_at, refused_at FROM status_clock WHERE id = 1";
+        let sql = "SELECT watermark, written_at, refused_since, refused_at FROM status_clock WHERE id = 1";
         let Some(row) = self.0.one(DOING, sql, vec![]).await? else { return Ok(StatusClockReading::default()) };
         let time = |name| {
             let value: Option<i64> = column(&row, name).map_err(|error| store_error(DOING, &error))?;
@@ -44,6 +48,7 @@ impl StatusClock for SqlStatusClock {
         Ok(StatusClockReading {
             watermark: time("watermark")?,
             written_at: time("written_at")?,
+            refused_since: time("refused_since")?,
             refused_at: time("refused_at")?,
         })
     }
@@ -54,7 +59,12 @@ impl StatusClock for SqlStatusClock {
     }
 
     async fn refused(&self, at: Timestamp) -> Stored<()> {
-        let sql = "UPDATE status_clock SET refused_at = $1 WHERE id = 1 AND (refused_at IS NULL OR refused_at < $1)";
-        self.0.write(Set { sql, values: vec![at.0.into()] }).await
+        // Refusals with less than a minute between them are one run.
+        let sql = "UPDATE status_clock SET
+                refused_since = CASE WHEN refused_at IS NULL OR refused_at < $2 THEN $1 ELSE refused_since END,
+                refused_at = $1
+            WHERE id = 1 AND (refused_at IS NULL OR refused_at < $1)";
+        let run = at.minus(ONE_RUN);
+        self.0.write(Set { sql, values: vec![at.0.into(), run.0.into()] }).await
     }
 }

@@ -47,6 +47,7 @@ impl Installation {
         let clock = Arc::new(StandingClock::at(NOW));
         let stop = CancellationToken::new();
         let backends = backends::connect(&settings(&directory), clock.clone(), stop.clone()).await.unwrap();
+        backends.take_up().await.unwrap();
         let ports = Ports {
             conversations: backends.conversations.clone(),
             ledger: backends.ledger.clone(),

@@ -4,8 +4,8 @@ use crate::{
     cli::{Migrate, MigrateArgs, SettingsArgs},
     output::Output,
 };
-use anyhow::bail;
 use backends::schema::{Change, Schema};
+use shared::settings::SettingsError;
 
 pub async fn run(settings: &SettingsArgs, args: &MigrateArgs, output: Output) -> anyhow::Result<()> {
     let settings = settings.load()?;
@@ -14,7 +14,10 @@ pub async fn run(settings: &SettingsArgs, args: &MigrateArgs, output: Output) ->
     match args.what {
         Migrate::Up => schema.up().await?,
         Migrate::Down { yes: false, .. } => {
-            bail!("taking changes back loses the data they hold; say --yes when that is meant")
+            return Err(SettingsError::Wrong(
+                "--yes: taking changes back loses the data they hold; say --yes when that is meant".into(),
+            )
+            .into());
         }
         Migrate::Down { steps, yes: true } => schema.down(steps).await?,
         Migrate::Status => {}

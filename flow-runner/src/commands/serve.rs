@@ -4,7 +4,7 @@ use crate::{
     cli::{RoleName, ServeArgs, SettingsArgs},
     roles::{self, Running},
 };
-use anyhow::Context;
+use anyhow::{Context, bail};
 use shared::settings::{Settings, SettingsError};
 use tokio_util::sync::CancellationToken;
 
@@ -23,11 +23,19 @@ pub async fn run(settings: &SettingsArgs, args: &ServeArgs) -> anyhow::Result<()
     wait_for_end(running).await
 }
 
-/// Waits for SIGTERM or SIGINT, then ends in order.
-async fn wait_for_end(running: Running) -> anyhow::Result<()> {
-    let end = CancellationToken::new();
-    shared::shutdown::on_signal(end).await.context("can't listen for signals")?;
+/// Waits for SIGTERM or SIGINT, then ends in order. A role that ends by itself ends the process too, with a failure.
+async fn wait_for_end(mut running: Running) -> anyhow::Result<()> {
+    let ended = tokio::select! {
+        signal = shared::shutdown::on_signal(CancellationToken::new()) => {
+            signal.context("can't listen for signals")?;
+            None
+        }
+        role = running.a_role_ended() => Some(role),
+    };
     running.stop().await;
+    if let Some(role) = ended {
+        bail!("{role} ended by itself, which is a bug; start again, and nothing is lost");
+    }
     tracing::info!("ended");
     Ok(())
 }

@@ -65,7 +65,7 @@ async fn start_simulator(listen: SocketAddr) -> anyhow::Result<Simulator> {
 
 async fn start_services(args: &DemoArgs, directory: &Path, simulator: &Simulator) -> anyhow::Result<Running> {
     // The demo looks at no file and no environment: it is the same everywhere.
-    let overrides = Overrides { environment: Some(Vec::new()), ..Overrides::default() }
+    let overrides = Overrides { environment: Some(Vec::new()), no_file: true, ..Overrides::default() }
         .with("data_dir", directory.to_string_lossy(), "--keep")
         .with("whatsapp.api_base_url", simulator.url(), "demo")
         .with("whatsapp.verify_token", "demo-verify-token", "demo")

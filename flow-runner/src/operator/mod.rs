@@ -14,6 +14,7 @@ use crate::document::Document;
 use backends::Backends;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use shared::ports::accounts::PAUSED_BY_HAND;
 
 /// One command, as it travels over the socket.
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,7 +90,7 @@ pub async fn run(operation: Operation, backends: &Backends) -> anyhow::Result<Va
         Operation::AccountsList => accounts::list(backends).await,
         Operation::NumbersAdd { id, account, token } => numbers::add(backends, &id, &account, token).await,
         Operation::NumbersList => numbers::list(backends).await,
-        Operation::NumbersPause { id } => numbers::pause(backends, &id, Some("paused by hand")).await,
+        Operation::NumbersPause { id } => numbers::pause(backends, &id, Some(PAUSED_BY_HAND)).await,
         Operation::NumbersResume { id } => numbers::pause(backends, &id, None).await,
         Operation::FlowsList { account } => flows::list(backends, account.as_deref()).await,
         Operation::FlowsShow { account, id } => flows::show(backends, account.as_deref(), &id).await,

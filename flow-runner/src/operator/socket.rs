@@ -68,7 +68,10 @@ impl OperatorSocket {
     }
 }
 
-/// A path to the socket that fits into a socket address (108 bytes), however long the directory's own is.
+/// Room for a path in a socket address (108 bytes on Linux, 104 on macOS).
+const ADDRESS: usize = 100;
+
+/// A path to the socket that fits into a socket address, however long the directory's own is.
 struct ShortPath {
     path: PathBuf,
     _directory: File,
@@ -77,6 +80,10 @@ struct ShortPath {
 impl ShortPath {
     fn of(directory: &Path) -> io::Result<Self> {
         let opened = File::open(directory)?;
+        let plain = directory.join(NAME);
+        if plain.as_os_str().len() <= ADDRESS {
+            return Ok(Self { path: plain, _directory: opened });
+        }
         let path = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd())).join(NAME);
         Ok(Self { path, _directory: opened })
     }
@@ -90,9 +97,9 @@ async fn serve(listener: UnixListener, backends: Backends, stop: CancellationTok
             Some(_) = operators.join_next() => {}
             accepted = listener.accept(), if operators.len() < OPERATORS => match accepted {
                 Ok((stream, _)) => {
-                    let backends = backends.clone();
+                    let (backends, stop) = (backends.clone(), stop.clone());
                     operators.spawn(async move {
-                        if let Err(error) = answer(stream, &backends).await {
+                        if let Err(error) = answer(stream, &backends, &stop).await {
                             tracing::debug!(%error, "an operator went away");
                         }
                     });
@@ -107,10 +114,15 @@ async fn serve(listener: UnixListener, backends: Backends, stop: CancellationTok
     while operators.join_next().await.is_some() {}
 }
 
-async fn answer(stream: UnixStream, backends: &Backends) -> anyhow::Result<()> {
+async fn answer(stream: UnixStream, backends: &Backends, stop: &CancellationToken) -> anyhow::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reading.take(LINE)).read_line(&mut line).await?;
+    let mut reader = BufReader::new(reading.take(LINE));
+    tokio::select! {
+        read = reader.read_line(&mut line) => read?,
+        // Who has asked for nothing yet is not waited for.
+        () = stop.cancelled() => return Ok(()),
+    };
     let answer = match serde_json::from_str::<Operation>(&line) {
         Ok(operation) => match run(operation, backends).await {
             Ok(value) => Answer::Ok(value),

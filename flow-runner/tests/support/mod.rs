@@ -34,6 +34,8 @@ pub struct Installation {
 impl Installation {
     /// Prepares one that talks to `whatsapp`; `settings` go into its environment.
     pub fn new(whatsapp: &str, settings: &[(&str, &str)]) -> Self {
+        // The client needs a crypto provider; another part of the test may have installed it.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let directory = tempfile::tempdir().expect("a temporary directory");
         let address = free_address();
         let all = vec![
@@ -238,11 +240,12 @@ pub struct Record {
 
 impl Record {
     async fn open(data_dir: &Path) -> Self {
-        let overrides = shared::settings::Overrides { environment: Some(Vec::new()), ..Default::default() }.with(
-            "data_dir",
-            data_dir.to_string_lossy(),
-            "test",
-        );
+        let overrides =
+            shared::settings::Overrides { environment: Some(Vec::new()), no_file: true, ..Default::default() }.with(
+                "data_dir",
+                data_dir.to_string_lossy(),
+                "test",
+            );
         let settings = shared::settings::Settings::load(&overrides).expect("settings");
         let stop = tokio_util::sync::CancellationToken::new();
         let clock = std::sync::Arc::new(shared::SystemClock::default());

@@ -217,11 +217,11 @@ impl Desk {
             }
             Phase::Waits(_) => self.find_slot(recipient, now),
             Phase::HasSlot(_) => self.attempt(recipient),
-            Phase::Unknown { claimed_at, resends, .. } => {
+            Phase::Unknown { claimed_at, not_before, resends, .. } => {
                 let (shared, job, to) = (self.shared.clone(), lane.head.clone(), recipient.clone());
-                self.set_phase(recipient, Phase::Settling { claimed_at, resends });
+                self.set_phase(recipient, Phase::Settling { claimed_at, not_before, resends });
                 self.work(Work::Lane(recipient.clone()), async move {
-                    let settled = shared.unknowns.settle(&job, claimed_at, resends).await;
+                    let settled = shared.unknowns.settle(&job, claimed_at, not_before, resends).await;
                     Done::Settled(to, settled)
                 });
             }
@@ -302,6 +302,8 @@ impl Desk {
         let rate = number.and_then(|number| number.rate).unwrap_or(self.shared.rate);
         let most = u32::try_from(READ_EVERY.as_secs()).unwrap_or(5).saturating_mul(rate);
         let limit = if most == 0 { READ_MOST } else { most.clamp(100, READ_MOST) };
+        // Lanes that are held come first in the reading, perhaps all of them: they must not crowd the others out.
+        let limit = limit.saturating_add(u32::try_from(self.lanes.len()).unwrap_or(u32::MAX));
         let (shared, number) = (self.shared.clone(), self.number.clone());
         self.reading = true;
         self.work(Work::Reading, async move {

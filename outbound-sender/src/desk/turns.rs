@@ -39,8 +39,8 @@ impl Desk {
             Done::Attempted(recipient, attempted) => {
                 self.busy -= 1;
                 match attempted.as_ref().map_or(Request::Posted, |attempt| attempt.request) {
-                    Request::NotMade => self.limits.give_back(&recipient),
-                    Request::NotSent => self.limits.give_back_pair(&recipient),
+                    Request::NotMade => self.limits.return_slot(&recipient),
+                    Request::NotSent => self.limits.return_pair_slot(&recipient),
                     Request::Posted => self.limits.posted(&recipient, self.shared.clock.boot()),
                 }
                 self.attempted(&recipient, attempted.map(|attempt| attempt.attempted));
@@ -88,8 +88,10 @@ impl Desk {
                 self.now() + LEDGER_WAIT
             }
         };
-        if let Some(Lane { phase: Phase::Settling { claimed_at, resends }, .. }) = self.lanes.get(recipient) {
-            let phase = Phase::Unknown { at: again, claimed_at: *claimed_at, resends: *resends };
+        if let Some(Lane { phase: Phase::Settling { claimed_at, not_before, resends }, .. }) = self.lanes.get(recipient)
+        {
+            let phase =
+                Phase::Unknown { at: again, claimed_at: *claimed_at, not_before: *not_before, resends: *resends };
             self.set_phase(recipient, phase);
         }
     }
@@ -104,8 +106,8 @@ impl Desk {
                 self.set_phase(recipient, Phase::Waits(self.boot_of(due_at)));
             }
             Ok(Attempted::Unknown { claimed_at, resends }) => {
-                let at = self.now() + FIRST_LOOK;
-                self.set_phase(recipient, Phase::Unknown { at, claimed_at, resends });
+                let (at, not_before) = (self.now() + FIRST_LOOK, self.now() + self.shared.unknowns.wait_after_answer());
+                self.set_phase(recipient, Phase::Unknown { at, claimed_at, not_before, resends });
             }
             Ok(Attempted::Behind) => self.ask_head(recipient),
             Ok(Attempted::Paused) => {
@@ -208,6 +210,6 @@ impl Desk {
 
     fn set_unknown(&mut self, recipient: &RecipientId, at: Duration, open: &OpenJob) {
         let claimed_at = open.claimed_at.unwrap_or_default();
-        self.set_phase(recipient, Phase::Unknown { at, claimed_at, resends: open.resends });
+        self.set_phase(recipient, Phase::Unknown { at, claimed_at, not_before: at, resends: open.resends });
     }
 }

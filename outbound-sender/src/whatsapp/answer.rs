@@ -9,6 +9,9 @@ const MESSAGE_LENGTH: usize = 300;
 /// What a 429 without a body stands for: an application rate.
 const APP_RATE: i64 = 4;
 
+/// Meta's longest window is an hour; what asks for more is no answer of Meta's.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
 /// The meaning of an answer, or of its absence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -38,6 +41,7 @@ pub enum Answer {
 #[must_use]
 pub fn read_answer(status: u16, retry_after: Option<&str>, body: &[u8]) -> Answer {
     let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    let retry_after = retry_after.map(|asked| asked.min(LONGEST_RETRY_AFTER));
     let json: Option<Value> = serde_json::from_slice(body).ok();
     if let Some(error) = json.as_ref().and_then(|json| json.get("error")) {
         return refusal(status, retry_after, error);

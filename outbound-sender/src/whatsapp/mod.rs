@@ -5,5 +5,6 @@ mod client;
 mod request;
 
 pub use answer::{Answer, read_answer};
+pub(crate) use client::POST_TIME;
 pub use client::{Client, ClientError};
 pub use request::request;

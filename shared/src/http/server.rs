@@ -11,6 +11,7 @@ use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::Semaphore,
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
@@ -26,13 +27,20 @@ pub struct ServerLimits {
     pub connections: usize,
     /// From the first byte (or the end of the answer before) to the end of the headers.
     pub header_read: Duration,
+    /// Without the client taking a byte of its answer.
+    pub write_stall: Duration,
     /// Bytes of all headers together.
     pub header_bytes: usize,
 }
 
 impl Default for ServerLimits {
     fn default() -> Self {
-        Self { connections: 10_000, header_read: Duration::from_secs(10), header_bytes: 16 * 1024 }
+        Self {
+            connections: 10_000,
+            header_read: Duration::from_secs(10),
+            write_stall: Duration::from_secs(10),
+            header_bytes: 16 * 1024,
+        }
     }
 }
 
@@ -109,7 +117,9 @@ where
         .header_read_timeout(limits.header_read)
         .max_buf_size(limits.header_bytes.max(8 * 1024))
         .half_close(false);
-    let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.write_stall));
+    let serving = builder.serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(service));
     tokio::pin!(serving);
     let result = tokio::select! {
         result = serving.as_mut() => result,

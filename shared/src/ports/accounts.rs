@@ -7,6 +7,9 @@ use flow_engine::Timestamp;
 use secrecy::SecretString;
 use std::sync::Arc;
 
+/// The reason of a pause that an operator made; only an operator ends it.
+pub const PAUSED_BY_HAND: &str = "paused by hand";
+
 /// A business number with what it takes to send from it.
 #[derive(Debug)]
 pub struct PhoneNumber {

@@ -97,6 +97,8 @@ pub trait Conversations: Send + Sync {
     async fn find(&self, account: &AccountId, who: &Identities) -> Stored<Option<RecipientRow>>;
     /// Commits a batch in one transaction, in which every event stands alone. One outcome for each, in order.
     async fn commit(&self, batch: Vec<EventCommit>) -> Stored<Vec<CommitOutcome>>;
+    /// Gives a message up that the record can't handle by itself: dead-lettered `rejected_by_database`, once.
+    async fn give_up(&self, message: InboundMessage, reason: &str) -> Stored<()>;
     /// Applies statuses by the transition table. One outcome for each, in order.
     async fn apply_statuses(&self, batch: Vec<StatusUpdate>, now: Timestamp) -> Stored<Vec<StatusOutcome>>;
     /// Keeps events that are neither messages nor statuses of ours; each once.

@@ -11,7 +11,9 @@ pub struct StatusClockReading {
     pub watermark: Option<Timestamp>,
     /// When that was written.
     pub written_at: Option<Timestamp>,
-    /// When a callback was last refused: its statuses come later.
+    /// When the last run of refused callbacks began: their statuses come later.
+    pub refused_since: Option<Timestamp>,
+    /// When a callback was last refused.
     pub refused_at: Option<Timestamp>,
 }
 

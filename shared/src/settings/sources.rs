@@ -86,6 +86,8 @@ pub enum SettingsError {
 pub struct Overrides {
     /// `--config FILE`; without it `flow-runner.toml` is read where there is one.
     pub file: Option<PathBuf>,
+    /// Whether no file is looked at, not even `flow-runner.toml`.
+    pub no_file: bool,
     /// Keys and values, such as `("listen", "127.0.0.1:0")`, each with the flag it came from.
     pub values: Vec<(String, String, String)>,
     /// The environment to read; `None` = the process's own.
@@ -173,6 +175,7 @@ fn wrong(error: &ConfigError) -> SettingsError {
 
 fn settings_file(overrides: &Overrides) -> Result<Option<PathBuf>, SettingsError> {
     match &overrides.file {
+        None if overrides.no_file => Ok(None),
         Some(path) if !path.is_file() => Err(SettingsError::File { path: path.clone(), reason: "no such file".into() }),
         Some(path) => Ok(Some(path.clone())),
         None => Ok(Path::new(FILE).is_file().then(|| PathBuf::from(FILE))),

@@ -4,7 +4,7 @@ use super::record::{ACCOUNT, NUMBER, RecordHarness, count};
 use secrecy::{ExposeSecret, SecretString};
 use shared::{
     ids::AccountId,
-    ports::accounts::{Accounts, ConfiguredAccount, PhoneNumber},
+    ports::accounts::{Accounts, ConfiguredAccount, PAUSED_BY_HAND, PhoneNumber},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -132,12 +132,43 @@ pub async fn a_token_moved_to_another_number_is_not_decrypted(record: &dyn Recor
     let take = "SELECT access_token FROM phone_numbers WHERE id = '2'";
     record.execute(&format!("UPDATE phone_numbers SET access_token = ({take}) WHERE id = '{NUMBER}'")).await;
     let (elsewhere, _) = record.elsewhere().await;
-    let error = elsewhere.phone_number(&NUMBER.into()).await.expect_err("it is another's token");
-    assert!(!error.to_string().contains("another"), "{error}");
-    assert!(elsewhere.phone_number(&"2".into()).await.expect("look up").is_some());
+    let number = elsewhere.phone_number(&NUMBER.into()).await.expect("look up").expect("the number");
+    assert!(number.paused.is_some(), "nothing may be sent with another's token");
+    assert_eq!(number.access_token.expose_secret(), "");
+    let other = elsewhere.phone_number(&"2".into()).await.expect("look up").expect("the other number");
+    assert_eq!(other.paused, None);
+    assert_eq!(elsewhere.phone_numbers().await.expect("list").len(), 2, "one bad token hides no number");
     record.execute("UPDATE phone_numbers SET account_id = 'thief' WHERE id = '2'").await;
     let (elsewhere, _) = record.elsewhere().await;
-    assert!(elsewhere.phone_number(&"2".into()).await.is_err(), "moved to another account");
+    let moved = elsewhere.phone_number(&"2".into()).await.expect("look up").expect("the number");
+    assert!(moved.paused.is_some() && moved.access_token.expose_secret().is_empty(), "moved to another account");
+}
+
+/// A key that the settings gave is over once they give another; keys made otherwise stay.
+pub async fn a_configured_key_is_over_once_another_is_configured(record: &dyn RecordHarness) {
+    let accounts = &*record.ports().accounts;
+    let created = accounts.create_account("Café").await.expect("create");
+    configure(accounts, "the-first-configured-key", TOKEN).await;
+    configure(accounts, "the-second-configured-key", TOKEN).await;
+    assert_eq!(owner(accounts, "the-first-configured-key").await, None);
+    assert!(owner(accounts, "the-second-configured-key").await.is_some());
+    assert_eq!(owner(accounts, created.api_key.expose_secret()).await, Some(created.id));
+}
+
+/// A restart with the token that failed says nothing new; another token is tried; who paused by hand resumes by hand.
+pub async fn a_configured_token_ends_a_pause_only_when_it_is_another(record: &dyn RecordHarness) {
+    let accounts = &*record.ports().accounts;
+    let pause = async |reason| accounts.pause_phone_number(&NUMBER.into(), Some(reason)).await.expect("pause");
+    let paused = async || number(accounts).await.expect("the number").paused.clone();
+    configure(accounts, KEY, TOKEN).await;
+    pause("error 190").await;
+    configure(accounts, KEY, TOKEN).await;
+    assert_eq!(paused().await.as_deref(), Some("error 190"));
+    configure(accounts, KEY, "another token").await;
+    assert_eq!(paused().await, None);
+    pause(PAUSED_BY_HAND).await;
+    configure(accounts, KEY, "a third token").await;
+    assert_eq!(paused().await.as_deref(), Some(PAUSED_BY_HAND));
 }
 
 /// With its reason.

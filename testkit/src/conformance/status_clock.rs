@@ -18,7 +18,8 @@ pub async fn the_watermark_is_read_as_it_was_written(record: &dyn RecordHarness)
     for seconds in 0..3 {
         let (watermark, now) = (Timestamp(NOW.0 + seconds), Timestamp(NOW.0 + 10 * seconds));
         clock.advance(watermark, now).await.expect("advance");
-        let expected = StatusClockReading { watermark: Some(watermark), written_at: Some(now), refused_at: None };
+        let expected =
+            StatusClockReading { watermark: Some(watermark), written_at: Some(now), ..StatusClockReading::default() };
         assert_eq!(read(record).await, expected);
     }
 }

@@ -34,7 +34,7 @@ fn report(record: &FlowRecord, catalog: &Catalog) -> Report {
 fn check_recipients(recipients: &Value, errors: &mut Vec<Finding>) {
     let Value::Array(items) = recipients else { return };
     for (index, item) in items.iter().enumerate() {
-        if parse_recipients(&Value::Array(vec![item.clone()])).is_empty() {
+        if parse_recipients(&Value::Array(vec![item.clone()])).iter().all(String::is_empty) {
             let path = format!("/recipientArray/{index}");
             errors.push(Finding::new(path, "bad_recipient", "neither a phone nor a user id can be read from this"));
         }

@@ -8,6 +8,11 @@ use flow_engine::{
 use serde_json::{Map, Value};
 use shared::ports::flows::FlowRecord;
 
+/// Triggers of one flow: more are no keywords any more.
+const MAX_TRIGGERS: usize = 200;
+/// Those who alone may start a flow.
+const MAX_RECIPIENTS: usize = 10_000;
+
 /// Bytes of `automationJson`.
 const MAX_AUTOMATION: usize = 1024 * 1024;
 /// Characters of a name; more is shown nowhere.
@@ -107,6 +112,9 @@ fn trigger(value: &Value) -> Result<String, Vec<Finding>> {
         ));
     };
     no_nul(&array, "/trigger")?;
+    if items.len() > MAX_TRIGGERS {
+        return Err(one("/trigger", "too_many_triggers", &format!("a flow takes {MAX_TRIGGERS} triggers at most")));
+    }
     let wrong = items.iter().enumerate().filter(|(_, item)| !item.is_string());
     let faults: Vec<Finding> = wrong
         .map(|(index, _)| Finding::new(format!("/trigger/{index}"), "wrong_type", "a trigger must be a string"))
@@ -142,6 +150,10 @@ fn automation(value: &Value) -> Result<Value, Vec<Finding>> {
 fn recipients(value: &Value) -> Result<Value, Vec<Finding>> {
     if !value.is_array() {
         return Err(one("/recipientArray", "wrong_type", "recipientArray must be an array"));
+    }
+    if value.as_array().is_some_and(|items| items.len() > MAX_RECIPIENTS) {
+        let text = format!("recipientArray takes {MAX_RECIPIENTS} recipients at most");
+        return Err(one("/recipientArray", "too_many_recipients", &text));
     }
     no_nul(value, "/recipientArray")?;
     Ok(value.clone())

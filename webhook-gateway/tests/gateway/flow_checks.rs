@@ -119,7 +119,7 @@ async fn no_flow_is_saved_with_fields_of_the_wrong_kind() {
 async fn a_list_of_recipients_that_cant_be_read_never_means_everyone() {
     let world = World::new();
     let mut flow = documented();
-    flow["recipientArray"] = json!(["16505551234", 42, {"name": "Ann"}]);
+    flow["recipientArray"] = json!(["16505551234", true, {"name": "Ann"}]);
     let answer = world.flow("ann", Method::POST, "", flow.clone()).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     let expected = [("/recipientArray/1", "bad_recipient"), ("/recipientArray/2", "bad_recipient")];

@@ -95,11 +95,17 @@ impl Publisher for EmbeddedQueue {
             queues.insert(name.clone());
             rows.push(NewRow { queue: name, message });
         }
-        self.writer.queue(QueueWrite::Publish(rows)).await.map_err(publish_error)?;
-        for queue in queues {
-            self.line(&queue).wake();
-        }
-        Ok(())
+        // In a task of its own: a publisher that gives up waiting must not keep a message that is written from being
+        // handed out.
+        let lines: Vec<Arc<Line>> = queues.iter().map(|queue| self.line(queue)).collect();
+        let writer = self.writer.clone();
+        let written = self.tasks.spawn(async move {
+            let written = writer.queue(QueueWrite::Publish(rows)).await;
+            lines.iter().for_each(|line| line.wake());
+            written
+        });
+        let written = written.await.map_err(|error| PublishError::Lost(error.to_string()))?;
+        written.map_err(publish_error)
     }
 
     fn is_blocked(&self) -> bool {

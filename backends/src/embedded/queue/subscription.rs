@@ -131,7 +131,8 @@ impl Channel {
                 state.returned.remove(id);
             }
         }
-        for row in rows {
+        let mut rows = rows.into_iter();
+        while let Some(row) = rows.next() {
             let tag = {
                 let mut open = self.open();
                 open.last_tag += 1;
@@ -139,10 +140,11 @@ impl Channel {
                 open.ids.insert(tag, row.id);
                 tag
             };
-            // The channel has room for a whole prefetch; it only fails once the receiver is gone, and then all of it
-            // goes back.
+            // The channel has room for a whole prefetch: this only fails once the receiver is gone. What is open then
+            // goes back at the end, and what was not handed out at once.
             let delivery = Delivery { tag, message: row.message, delivery_count: row.deliveries };
             if out.try_send(delivery).is_err() {
+                self.line.give_back(&rows.map(|row| row.id).collect::<Vec<_>>());
                 break;
             }
         }

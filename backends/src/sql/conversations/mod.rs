@@ -9,11 +9,11 @@ use super::db::Db;
 use async_trait::async_trait;
 use shared::{
     Clock, Timestamp,
-    event::{KeptEvent, StatusUpdate},
+    event::{InboundMessage, KeptEvent, StatusUpdate},
     ids::{AccountId, Identities},
     ports::{
         Stored,
-        conversations::{CommitOutcome, Conversations, EventCommit, RecipientRow, StatusOutcome},
+        conversations::{CommitOutcome, Conversations, Effect, EventCommit, RecipientRow, StatusOutcome},
     },
 };
 use std::sync::Arc;
@@ -43,6 +43,11 @@ impl Conversations for SqlConversations {
 
     async fn commit(&self, batch: Vec<EventCommit>) -> Stored<Vec<CommitOutcome>> {
         commit::commit(&self.db, &*self.clock, batch).await
+    }
+
+    async fn give_up(&self, message: InboundMessage, reason: &str) -> Stored<()> {
+        let event = EventCommit { message, effect: Effect::UnknownNumber };
+        commit::reject(&self.db, &*self.clock, &event, reason).await
     }
 
     async fn apply_statuses(&self, batch: Vec<StatusUpdate>, now: Timestamp) -> Stored<Vec<StatusOutcome>> {

@@ -15,17 +15,36 @@ use shared::{
     fate::{Failure, Fate, Tries, fate},
     ids::JobId,
     job::JobState,
-    ports::{Stored, conversations::StatusOutcome},
+    ports::{StoreError, Stored, conversations::StatusOutcome},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Applies a batch. What the database refuses is halved until the culprit is alone; that one is counted and left out.
 pub(super) async fn apply(
     db: &Db,
     batch: Vec<StatusUpdate>,
     now: Timestamp,
     send_attempts: u32,
 ) -> Stored<Vec<StatusOutcome>> {
-    db.write(Apply { batch, now, send_attempts }).await
+    let mut outcomes = Vec::with_capacity(batch.len());
+    let mut open = vec![batch];
+    while let Some(mut part) = open.pop() {
+        match db.write(Apply { batch: part.clone(), now, send_attempts }).await {
+            Ok(done) => outcomes.extend(done),
+            Err(StoreError::Refused { reason, .. }) if part.len() == 1 => {
+                tracing::error!(reason, wamid = %part[0].wamid, "the database refuses a status; it is left out");
+                metrics::counter!("flow_runner_statuses_refused_total").increment(1);
+                outcomes.push(StatusOutcome::NotOurs);
+            }
+            Err(StoreError::Refused { .. }) => {
+                let right = part.split_off(part.len() / 2);
+                open.push(right);
+                open.push(part);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(outcomes)
 }
 
 struct Apply {

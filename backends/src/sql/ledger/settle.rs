@@ -83,7 +83,7 @@ impl Settle {
             Outcome::Sent { .. } => return Ok(false),
         };
         let sql = "UPDATE jobs SET state = $4, due_at = $5, spent = spent + $6, error_code = $7, error = $8,
-                attempts = COALESCE(attempts, '') || $9, updated_at = $10
+                attempts = CASE WHEN $6 = 0 AND error = $8 THEN attempts ELSE COALESCE(attempts, '') || $9 END, updated_at = $10
             WHERE id = $1 AND owner = $2 AND attempt = $3 AND state = 'sending'";
         let error = settlement.error.as_deref().unwrap_or(state);
         let values: Vec<Value> = vec![

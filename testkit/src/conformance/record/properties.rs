@@ -91,6 +91,8 @@ macro_rules! record_conformance {
             a_configured_account_is_brought_up_to_date
             a_number_is_found_with_its_token
             a_token_moved_to_another_number_is_not_decrypted
+            a_configured_key_is_over_once_another_is_configured
+            a_configured_token_ends_a_pause_only_when_it_is_another
             a_pause_is_seen_and_ends
             a_change_is_seen_at_once_here_and_within_two_seconds_elsewhere
         );

@@ -48,7 +48,8 @@ pub(super) async fn commit(db: &Db, clock: &dyn Clock, batch: Vec<EventCommit>) 
     Ok(outcomes)
 }
 
-async fn reject(db: &Db, clock: &dyn Clock, event: &EventCommit, reason: &str) -> Stored<()> {
+/// Dead-letters one event as `rejected_by_database`; where its message row is refused too, without it.
+pub(super) async fn reject(db: &Db, clock: &dyn Clock, event: &EventCommit, reason: &str) -> Stored<()> {
     let rejection =
         |with_message| RejectEvent { event: event.clone(), reason: reason.to_owned(), with_message, now: clock.now() };
     match db.write(rejection(true)).await {
