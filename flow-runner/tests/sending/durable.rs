@@ -60,7 +60,7 @@ struct Trace {
 impl Trace {
     /// Attaches, and returns once every thread is watched.
     fn attach(pid: u32, file: &Path) -> Self {
-        install();
+        require_strace();
         let mut command = Command::new("strace");
         // `-y` names the files behind descriptors; `-s` is enough for a page of the database.
         command.args([
@@ -97,16 +97,8 @@ impl Drop for Trace {
     }
 }
 
-/// Installs strace where it is missing and that is possible.
-fn install() {
-    let found = || Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
-    if !found() {
-        let mut apt = Command::new("apt-get");
-        apt.args(["install", "-y", "-q", "strace"]).stdout(Stdio::null());
-        drop(apt.status());
-        assert!(
-            found(),
-            "this test needs strace, which is not there and could not be installed (apt-get install strace)"
-        );
-    }
+/// Says what to do where strace is missing.
+fn require_strace() {
+    let found = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
+    assert!(found, "this test needs strace; `./dev test` installs it");
 }
