@@ -132,7 +132,7 @@ fn gateway_ports(backends: &Backends) -> webhook_gateway::Ports {
         publisher: backends.publisher.clone(),
         status_clock: backends.status_clock.clone(),
         flows: backends.flows.clone(),
-        accounts: backends.accounts.clone(),
+        api_keys: backends.accounts.clone(),
         clock: backends.clock.clone(),
         readiness,
     }

@@ -7,7 +7,7 @@ use crate::{
 use shared::{
     Clock,
     http::Readiness,
-    ports::{accounts::Accounts, flows::FlowStore, queue::Publisher, status_clock::StatusClock},
+    ports::{accounts::ApiKeys, flows::FlowStore, queue::Publisher, status_clock::StatusClock},
     settings::{Settings, SettingsError},
 };
 use std::{fmt, sync::Arc, time::Duration};
@@ -22,7 +22,7 @@ pub struct Ports {
     /// Keeps the flows.
     pub flows: Arc<dyn FlowStore>,
     /// Knows the API keys.
-    pub accounts: Arc<dyn Accounts>,
+    pub api_keys: Arc<dyn ApiKeys>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Answers `/readyz`.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! POST callback ──limit, verify──> meta::cut ──> Publisher, confirmed ──> 200
-//! flow API      ──key──> Accounts ──> validate ──> FlowStore
+//! flow API      ──key──> ApiKeys ──> validate ──> FlowStore
 //! ```
 //! Nothing here knows a broker or a database: all of that comes through the ports of [`shared`].
 

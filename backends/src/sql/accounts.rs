@@ -18,7 +18,7 @@ use shared::{
     ids::{self, AccountId, PhoneNumberId},
     ports::{
         Stored,
-        accounts::{Account, Accounts, ConfiguredAccount, CreatedAccount, PAUSED_BY_HAND, PhoneNumber},
+        accounts::{Account, Accounts, ApiKeys, ConfiguredAccount, CreatedAccount, PAUSED_BY_HAND, PhoneNumber},
     },
 };
 use std::sync::Arc;
@@ -150,6 +150,32 @@ fn fresh_key() -> SecretString {
 }
 
 #[async_trait]
+impl ApiKeys for SqlAccounts {
+    async fn account_of_key(&self, api_key: &str) -> Stored<Option<AccountId>> {
+        const DOING: &str = "looking up an API key";
+        let hash = hash(api_key);
+        if let Some(known) = self.keys.get(&hash) {
+            return Ok(Some(known));
+        }
+        let generation = self.keys.generation();
+        let sql = "SELECT account_id, expires_at FROM api_keys
+            WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)";
+        let Some(row) = self.db.one(DOING, sql, vec![hash.clone().into(), self.clock.now().0.into()]).await? else {
+            return Ok(None);
+        };
+        let read =
+            || Ok::<_, DbErr>((column::<String>(&row, "account_id")?, column::<Option<i64>>(&row, "expires_at")?));
+        let (account, expires_at) = read().map_err(|error| store_error(DOING, &error))?;
+        let account = AccountId::from(account);
+        if expires_at.map(Timestamp).is_none() {
+            // One that expires is asked for each time.
+            self.keys.keep(generation, hash, account.clone());
+        }
+        Ok(Some(account))
+    }
+}
+
+#[async_trait]
 impl Accounts for SqlAccounts {
     async fn create_account(&self, name: &str) -> Stored<CreatedAccount> {
         let id: AccountId = ids::fresh().into();
@@ -194,29 +220,6 @@ impl Accounts for SqlAccounts {
             statements.push(self.number_row(&id, &phone_number_id, &access_token));
         }
         self.change(statements).await
-    }
-
-    async fn account_of_key(&self, api_key: &str) -> Stored<Option<AccountId>> {
-        const DOING: &str = "looking up an API key";
-        let hash = hash(api_key);
-        if let Some(known) = self.keys.get(&hash) {
-            return Ok(Some(known));
-        }
-        let generation = self.keys.generation();
-        let sql = "SELECT account_id, expires_at FROM api_keys
-            WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)";
-        let Some(row) = self.db.one(DOING, sql, vec![hash.clone().into(), self.clock.now().0.into()]).await? else {
-            return Ok(None);
-        };
-        let read =
-            || Ok::<_, DbErr>((column::<String>(&row, "account_id")?, column::<Option<i64>>(&row, "expires_at")?));
-        let (account, expires_at) = read().map_err(|error| store_error(DOING, &error))?;
-        let account = AccountId::from(account);
-        if expires_at.map(Timestamp).is_none() {
-            // One that expires is asked for each time.
-            self.keys.keep(generation, hash, account.clone());
-        }
-        Ok(Some(account))
     }
 
     async fn phone_number(&self, id: &PhoneNumberId) -> Stored<Option<Arc<PhoneNumber>>> {

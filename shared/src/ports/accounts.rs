@@ -60,17 +60,22 @@ pub struct ConfiguredAccount {
     pub access_token: SecretString,
 }
 
+/// Whose a key is: all that the flow API asks of accounts. As fresh as [`Accounts`].
+#[async_trait]
+pub trait ApiKeys: Send + Sync {
+    /// The account that this API key belongs to; `None` for a wrong, revoked or expired one.
+    async fn account_of_key(&self, api_key: &str) -> Stored<Option<AccountId>>;
+}
+
 /// Who may do what. What is read here is at most 2 seconds old, and at once true of what this process changed.
 #[async_trait]
-pub trait Accounts: Send + Sync {
+pub trait Accounts: ApiKeys {
     /// Makes an account and its first key.
     async fn create_account(&self, name: &str) -> Stored<CreatedAccount>;
     /// All accounts, oldest first.
     async fn accounts(&self) -> Stored<Vec<Account>>;
     /// Makes an account with given id, key and number, or brings it up to date; ends a pause of that number.
     async fn configure_account(&self, account: ConfiguredAccount) -> Stored<()>;
-    /// The account that this API key belongs to; `None` for a wrong, revoked or expired one.
-    async fn account_of_key(&self, api_key: &str) -> Stored<Option<AccountId>>;
     /// A configured number.
     async fn phone_number(&self, id: &PhoneNumberId) -> Stored<Option<Arc<PhoneNumber>>>;
     /// All configured numbers.

@@ -26,7 +26,7 @@ impl FromRequestParts<Arc<Gateway>> for Tenant {
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Arc<Gateway>) -> Result<Self, Problem> {
         let key = bearer(&parts.headers).ok_or_else(unauthorized)?;
-        let account = stored(gateway.ports.accounts.account_of_key(key)).await?;
+        let account = stored(gateway.ports.api_keys.account_of_key(key)).await?;
         account.map(Self).ok_or_else(unauthorized)
     }
 }

@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 use flow_engine::{Catalog, Flow, FlowId, FlowVersion, Timestamp, VersionId, parse_recipients, parse_triggers};
-use secrecy::SecretString;
 use serde_json::Value;
 use shared::{
     Clock,
-    ids::{AccountId, PhoneNumberId},
+    ids::AccountId,
     ports::{
         StoreError, Stored,
-        accounts::{Account, Accounts, ConfiguredAccount, CreatedAccount, PhoneNumber},
+        accounts::ApiKeys,
         flows::{FlowRecord, FlowStore, Saved},
         queue::{Publish, PublishError, Publisher},
         status_clock::{StatusClock, StatusClockReading},
@@ -96,34 +95,13 @@ impl StatusClock for MemoryStatusClock {
 pub struct MemoryAccounts;
 
 #[async_trait]
-impl Accounts for MemoryAccounts {
-    async fn create_account(&self, _: &str) -> Stored<CreatedAccount> {
-        unimplemented!("the gateway makes no accounts")
-    }
-    async fn accounts(&self) -> Stored<Vec<Account>> {
-        unimplemented!("the gateway lists no accounts")
-    }
-    async fn configure_account(&self, _: ConfiguredAccount) -> Stored<()> {
-        unimplemented!("the gateway makes no accounts")
-    }
+impl ApiKeys for MemoryAccounts {
     async fn account_of_key(&self, api_key: &str) -> Stored<Option<AccountId>> {
         if api_key == "key-of-nobody-knows" {
             return Err(StoreError::Unavailable { doing: "looking up a key", reason: "away".into() });
         }
         let name = api_key.strip_prefix("key-of-").and_then(|rest| rest.strip_suffix("-0000"));
         Ok(name.map(AccountId::from))
-    }
-    async fn phone_number(&self, _: &PhoneNumberId) -> Stored<Option<Arc<PhoneNumber>>> {
-        unimplemented!("the gateway asks for no numbers")
-    }
-    async fn phone_numbers(&self) -> Stored<Vec<Arc<PhoneNumber>>> {
-        unimplemented!("the gateway asks for no numbers")
-    }
-    async fn add_phone_number(&self, _: &AccountId, _: &PhoneNumberId, _: SecretString) -> Stored<()> {
-        unimplemented!("the gateway adds no numbers")
-    }
-    async fn pause_phone_number(&self, _: &PhoneNumberId, _: Option<&str>) -> Stored<()> {
-        unimplemented!("the gateway pauses no numbers")
     }
 }
 

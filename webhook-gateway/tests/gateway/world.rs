@@ -88,7 +88,7 @@ impl World {
             publisher: publisher.clone(),
             status_clock: status_clock.clone(),
             flows: flows.clone(),
-            accounts: Arc::new(MemoryAccounts),
+            api_keys: Arc::new(MemoryAccounts),
             clock: Arc::new(TickingClock::default()),
             readiness: Readiness::default(),
         };
