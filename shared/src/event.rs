@@ -34,6 +34,10 @@ pub struct InboundMessage {
     pub phone_number_id: PhoneNumberId,
     /// Who wrote it.
     pub sender: Identities,
+    /// Who that person was until now, where the message says that its sender changed phone or user id. `sender` is then
+    /// what they are from now on; what both lead to is one recipient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previously: Option<Identities>,
     /// The name that person shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_name: Option<String>,

@@ -54,6 +54,7 @@ impl Read<'_> {
             received_at,
             phone_number_id: self.phone_number_id,
             sender: self.sender,
+            previously: None,
             profile_name: self.profile_name,
             wamid: self.wamid,
             sent_at: self.sent_at,

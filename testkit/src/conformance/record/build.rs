@@ -53,6 +53,7 @@ pub fn event(person: &str, wamid: &str) -> EventBuilder {
         received_at: NOW,
         phone_number_id: NUMBER.into(),
         sender: who.clone(),
+        previously: None,
         profile_name: Some(person.to_owned()),
         wamid: wamid.into(),
         sent_at: NOW.0 / 1000,
