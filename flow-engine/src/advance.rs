@@ -8,11 +8,11 @@ use crate::{
     input::{Input, Reply},
     matching::{Chosen, Meaning, Said, in_session, tapped},
     model::{Flow, FlowVersion},
-    run::Run,
+    run::{Run, Thread},
     step::{MessageAction, StepKind},
     transition::{Note, Transition},
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// The same button of the same message again within this time does nothing.
 const DOUBLE_TAP: Duration = Duration::from_secs(10);
@@ -32,22 +32,21 @@ impl Default for Rules {
     }
 }
 
-/// The flow versions that [`advance`] will ask for: the session's, and that of a tapped button.
+/// The flow versions that [`advance`] will ask for: the session's, those on its stack, and that of a tapped button.
 #[must_use]
 pub fn versions_needed(conversation: &Conversation, input: &Input) -> Vec<VersionId> {
-    let mut needed: Vec<VersionId> = conversation.session.iter().map(|session| session.flow_version).collect();
-    if let Some(id) = input.reply.button().and_then(|text| text.parse::<ButtonId>().ok())
-        && !needed.contains(&id.version)
-    {
-        needed.push(id.version);
-    }
-    needed
+    let session = conversation.session.iter();
+    let remembered =
+        session.flat_map(|session| session.stack.iter().map(|frame| frame.flow_version).chain([session.flow_version]));
+    let tapped = input.reply.button().and_then(|text| text.parse::<ButtonId>().ok()).map(|id| id.version);
+    let needed: BTreeSet<VersionId> = remembered.chain(tapped).collect();
+    needed.into_iter().collect()
 }
 
 /// Advances one conversation by one event.
 #[must_use]
 pub fn advance(conversation: &Conversation, input: &Input, flows: Flows<'_>, rules: Rules) -> Transition {
-    let mut run = Run::new(&input.phone_number_id, input.at, rules.session_ttl);
+    let mut run = Run::new(input, flows, rules.session_ttl);
     if input.reply == Reply::NotAReply {
         run.note(Note::NotAReply);
         return finish(conversation.clone(), run);
@@ -82,6 +81,12 @@ struct Live<'a> {
     session: &'a Session,
     version: &'a FlowVersion,
     step: usize,
+}
+
+impl Live<'_> {
+    fn thread(&self) -> Thread {
+        Thread { since: self.session.created_at, stack: self.session.stack.clone() }
+    }
 }
 
 fn live_session<'a>(
@@ -119,14 +124,17 @@ fn is_again(last: Option<&Tap>, tap: &Tap) -> bool {
 }
 
 /// A tap that can be followed: on from that button, whatever the session says.
-fn follow(live: Option<&Live<'_>>, chosen: &Chosen<'_>, run: &mut Run<'_>) -> Option<Session> {
-    let same_flow = live.filter(|live| live.session.flow_id == chosen.version.flow_id);
-    let since = same_flow.map_or(run.now, |live| live.session.created_at);
-    choose(chosen, since, run)
+fn follow<'a>(live: Option<&Live<'_>>, chosen: &Chosen<'a>, run: &mut Run<'a>) -> Option<Session> {
+    let back = live.and_then(|Live { session, .. }| {
+        let stack = session.frames_below(&chosen.version.flow_id)?.to_vec();
+        Some(Thread { since: session.created_at, stack })
+    });
+    let thread = back.unwrap_or_else(|| Thread { since: run.now, stack: Vec::new() });
+    choose(chosen, thread, run)
 }
 
 /// Anything but a tap that can be followed.
-fn said(live: Option<Live<'_>>, said: &Said<'_>, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
+fn said<'a>(live: Option<Live<'a>>, said: &Said<'_>, flows: Flows<'a>, run: &mut Run<'a>) -> Option<Session> {
     match live {
         Some(live) if live.session.phone_number_id == run.phone_number_id => reply(&live, said, flows, run),
         Some(live) => on_another_number(live.session, said, flows, run),
@@ -135,7 +143,7 @@ fn said(live: Option<Live<'_>>, said: &Said<'_>, flows: Flows<'_>, run: &mut Run
 }
 
 /// A reply without a session, as far as this number goes: the session goes on where it is, unless a flow starts here.
-fn on_another_number(session: &Session, said: &Said<'_>, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
+fn on_another_number<'a>(session: &Session, said: &Said<'_>, flows: Flows<'a>, run: &mut Run<'a>) -> Option<Session> {
     let Some((flow, by)) = begins(said, flows) else {
         run.note(Note::NoFlow);
         return Some(session.clone());
@@ -144,36 +152,36 @@ fn on_another_number(session: &Session, said: &Said<'_>, flows: Flows<'_>, run: 
     start(flow, by, run)
 }
 
-fn choose(chosen: &Chosen<'_>, since: crate::Timestamp, run: &mut Run<'_>) -> Option<Session> {
+fn choose<'a>(chosen: &Chosen<'a>, thread: Thread, run: &mut Run<'a>) -> Option<Session> {
     let step = &chosen.version.steps[chosen.step];
     run.note(Note::Chosen { step: step.id.clone(), option: chosen.option, by: chosen.by });
     let next = match &step.kind {
         StepKind::Message(message) => message.buttons.get(chosen.option).and_then(|button| button.next.as_deref()),
         _ => None,
     };
-    run.from(chosen.version, chosen.version.target(next), since)
+    run.from(chosen.version, chosen.version.target(next), thread)
 }
 
 /// A reply to a live session.
-fn reply(live: &Live<'_>, said: &Said<'_>, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
+fn reply<'a>(live: &Live<'a>, said: &Said<'_>, flows: Flows<'a>, run: &mut Run<'a>) -> Option<Session> {
     match in_session(said, flows, live.version, live.step) {
-        Meaning::Chosen(chosen) => choose(&chosen, live.session.created_at, run),
+        Meaning::Chosen(chosen) => choose(&chosen, live.thread(), run),
         Meaning::Starts(flow) => start(flow, "trigger", run),
         Meaning::Answers => {
             let step = &live.version.steps[live.step];
             run.note(Note::Answered { step: step.id.clone() });
-            run.from(live.version, live.version.target(step.next.as_deref()), live.session.created_at)
+            run.from(live.version, live.version.target(step.next.as_deref()), live.thread())
         }
         Meaning::Misses(message) => miss(live, message, said, flows, run),
     }
 }
 
-fn miss(
-    live: &Live<'_>,
+fn miss<'a>(
+    live: &Live<'a>,
     message: &MessageAction,
     said: &Said<'_>,
-    flows: Flows<'_>,
-    run: &mut Run<'_>,
+    flows: Flows<'a>,
+    run: &mut Run<'a>,
 ) -> Option<Session> {
     let session = live.session;
     let step = live.version.steps[live.step].id.clone();
@@ -191,14 +199,14 @@ fn miss(
     }
     if let Some(next) = &fallback.next {
         run.note(Note::FellBack { step });
-        return run.from(live.version, live.version.target(Some(next)), session.created_at);
+        return run.from(live.version, live.version.target(Some(next)), live.thread());
     }
     run.note(Note::GaveUp { step });
     without_session(said, flows, run)
 }
 
 /// A reply that no session takes: a trigger, else `*`, else nothing. (Old buttons were asked before.)
-fn without_session(said: &Said<'_>, flows: Flows<'_>, run: &mut Run<'_>) -> Option<Session> {
+fn without_session<'a>(said: &Said<'_>, flows: Flows<'a>, run: &mut Run<'a>) -> Option<Session> {
     let Some((flow, by)) = begins(said, flows) else {
         run.note(Note::NoFlow);
         return None;
@@ -212,8 +220,8 @@ fn begins<'a>(said: &Said<'_>, flows: Flows<'a>) -> Option<(&'a Flow, &'static s
     triggered.or_else(|| flows.catalog.catch_all(&said.input.sender).map(|flow| (flow, "*")))
 }
 
-fn start(flow: &Flow, by: &'static str, run: &mut Run<'_>) -> Option<Session> {
+fn start<'a>(flow: &'a Flow, by: &'static str, run: &mut Run<'a>) -> Option<Session> {
     run.note(Note::Started { flow: flow.id.clone(), by });
-    let first = (!flow.version.steps.is_empty()).then_some(0);
-    run.from(&flow.version, first, run.now)
+    let thread = Thread { since: run.now, stack: Vec::new() };
+    run.from(&flow.version, flow.version.first(), thread)
 }

@@ -1,6 +1,7 @@
 //! What a step sends, in words of its own: the sender shapes it into Meta's JSON.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Meta's lengths, in characters (Cloud API reference: messages, interactive reply buttons, interactive lists).
 pub struct Limits;
@@ -68,6 +69,40 @@ pub enum Content {
         /// Under it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         caption: Option<String>,
+    },
+    /// A video.
+    Video {
+        /// Where it is.
+        source: MediaSource,
+        /// Under it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caption: Option<String>,
+    },
+    /// A sound. Meta has no caption for it.
+    Audio {
+        /// Where it is.
+        source: MediaSource,
+    },
+    /// A file to keep.
+    Document {
+        /// Where it is.
+        source: MediaSource,
+        /// Under it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        caption: Option<String>,
+        /// The name it is shown and kept under.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        filename: Option<String>,
+    },
+    /// A message that Meta approved before; the only kind that may be sent outside the 24-hour window.
+    Template {
+        /// Its name.
+        name: String,
+        /// Its language, such as `en_US`.
+        language: String,
+        /// What fills its places, as Meta wants it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        components: Vec<Value>,
     },
 }
 

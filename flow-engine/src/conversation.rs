@@ -41,6 +41,33 @@ pub struct Session {
     /// Replies since then that matched nothing and were answered.
     #[serde(default)]
     pub misses: u32,
+    /// The flows that go on when this one ends, the next one last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stack: Vec<Frame>,
+}
+
+/// A flow that waits for another to end, at its `ConnectFlowAction`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Frame {
+    /// The flow.
+    pub flow_id: FlowId,
+    /// The version it began with.
+    pub flow_version: VersionId,
+    /// Index of the `ConnectFlowAction` in that version.
+    pub step: usize,
+}
+
+impl Session {
+    /// The frames that stay when the conversation goes back to a place in this flow: all where it is the running one,
+    /// those below it where it is on the stack. `None` where it is neither.
+    pub(crate) fn frames_below(&self, flow: &FlowId) -> Option<&[Frame]> {
+        if self.flow_id == *flow {
+            return Some(&self.stack);
+        }
+        let at = self.stack.iter().rposition(|frame| frame.flow_id == *flow)?;
+        Some(&self.stack[..at])
+    }
 }
 
 /// A button that was tapped.

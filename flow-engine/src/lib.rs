@@ -29,7 +29,7 @@ pub use advance::{Rules, advance, versions_needed};
 pub use button_id::ButtonId;
 pub use catalog::{Catalog, Flows};
 pub use content::{Choice, Content, Limits, MediaSource};
-pub use conversation::{Conversation, Session, Tap};
+pub use conversation::{Conversation, Frame, Session, Tap};
 pub use fold::fold;
 pub use ids::{FlowId, StepId, VersionId};
 pub use input::{Input, Reply};

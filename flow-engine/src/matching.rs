@@ -51,7 +51,7 @@ pub(crate) fn tapped<'a>(
     flows: Flows<'a>,
 ) -> Result<Chosen<'a>, &'static str> {
     let (flow, version) = flows.version(id.version).ok_or("its flow does not exist")?;
-    let goes_on = session.is_some_and(|session| session.flow_id == version.flow_id);
+    let goes_on = session.is_some_and(|session| session.frames_below(&version.flow_id).is_some());
     if !goes_on && flow.status != FlowStatus::Active {
         return Err("its flow is not active");
     }

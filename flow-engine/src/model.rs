@@ -106,6 +106,12 @@ impl FlowVersion {
         self.by_id.get(id).copied()
     }
 
+    /// Index of the step that the flow begins with.
+    #[must_use]
+    pub fn first(&self) -> Option<usize> {
+        (!self.steps.is_empty()).then_some(0)
+    }
+
     /// Where a `next` leads: an index, or the end of the flow (empty, null, a missing step, or `"end"` where no step
     /// has that id).
     #[must_use]

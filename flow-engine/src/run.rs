@@ -1,10 +1,13 @@
 //! Running steps until one waits, the flow ends, or the budget of the event is spent.
 
 use crate::{
+    catalog::Flows,
     content::{Content, Limits, shorten},
-    conversation::Session,
-    model::FlowVersion,
-    step::StepKind,
+    conversation::{Frame, Session},
+    ids::FlowId,
+    input::Input,
+    model::{FlowStatus, FlowVersion},
+    step::{Ran, Step, StepKind},
     time::Timestamp,
     transition::{Note, Send},
 };
@@ -12,6 +15,9 @@ use std::time::Duration;
 
 /// Steps that one event may run. Each message costs money: a loop is a bill.
 pub const MAX_STEPS_PER_EVENT: usize = 100;
+
+/// Flows that wait for others to end, at most; beyond that the oldest is dropped.
+const MAX_FRAMES: usize = 10;
 
 /// What one event has caused so far.
 pub(crate) struct Run<'a> {
@@ -21,18 +27,35 @@ pub(crate) struct Run<'a> {
     pub sends: Vec<Send>,
     pub notes: Vec<Note>,
     pub run_limit: bool,
+    flows: Flows<'a>,
     steps_left: usize,
 }
 
+/// What a conversation keeps from step to step.
+pub(crate) struct Thread {
+    /// When it began.
+    pub since: Timestamp,
+    /// The flows that go on when the running one ends.
+    pub stack: Vec<Frame>,
+}
+
+/// How a step leaves its flow.
+enum After<'a> {
+    Waits,
+    GoesOn,
+    Enters(&'a FlowVersion),
+}
+
 impl<'a> Run<'a> {
-    pub fn new(phone_number_id: &'a str, now: Timestamp, ttl: Duration) -> Self {
+    pub fn new(input: &'a Input, flows: Flows<'a>, ttl: Duration) -> Self {
         Self {
-            phone_number_id,
-            now,
+            phone_number_id: &input.phone_number_id,
+            now: input.at,
             ttl,
             sends: Vec::new(),
             notes: Vec::new(),
             run_limit: false,
+            flows,
             steps_left: MAX_STEPS_PER_EVENT,
         }
     }
@@ -41,27 +64,65 @@ impl<'a> Run<'a> {
         self.notes.push(note);
     }
 
-    /// Runs from the step at `index` (`None`: the end). The session that waits afterwards, or `None` when the flow
-    /// ended. `since` is when the flow began.
-    pub fn from(&mut self, version: &FlowVersion, mut index: Option<usize>, since: Timestamp) -> Option<Session> {
-        while let Some(at) = index {
+    /// Runs from the step at `index` (`None`: the end). The session that waits afterwards, or `None` when the last flow
+    /// ended.
+    pub fn from(
+        &mut self,
+        mut version: &'a FlowVersion,
+        mut index: Option<usize>,
+        mut thread: Thread,
+    ) -> Option<Session> {
+        loop {
+            let Some(at) = index else {
+                self.note(Note::Ended { flow: version.flow_id.clone() });
+                (version, index) = self.back(&mut thread.stack)?;
+                continue;
+            };
             if self.steps_left == 0 {
                 self.run_limit = true;
                 self.note(Note::RunLimit);
                 return None;
             }
             self.steps_left -= 1;
-            if self.step(version, at) {
-                return Some(self.waiting_at(version, at, since));
+            let next = version.target(version.steps[at].next.as_deref());
+            match self.step(version, at) {
+                After::Waits => return Some(self.waiting_at(version, at, thread)),
+                After::GoesOn => index = next,
+                After::Enters(other) => {
+                    // Without a next there is nothing to come back for: menus that call each other go on for ever.
+                    if next.is_some() {
+                        self.push(&mut thread.stack, version, at);
+                    }
+                    (version, index) = (other, other.first());
+                }
             }
-            index = version.target(version.steps[at].next.as_deref());
         }
-        self.note(Note::Ended { flow: version.flow_id.clone() });
+    }
+
+    fn push(&mut self, stack: &mut Vec<Frame>, version: &FlowVersion, step: usize) {
+        if stack.len() >= MAX_FRAMES {
+            let oldest = stack.remove(0);
+            self.note(Note::FrameDropped { flow: oldest.flow_id, why: "too many frames" });
+        }
+        stack.push(Frame { flow_id: version.flow_id.clone(), flow_version: version.id, step });
+    }
+
+    /// Where the flow that waited last goes on.
+    fn back(&mut self, stack: &mut Vec<Frame>) -> Option<(&'a FlowVersion, Option<usize>)> {
+        while let Some(Frame { flow_id, flow_version, step }) = stack.pop() {
+            let Some((_, version)) = self.flows.version(flow_version) else {
+                self.note(Note::FrameDropped { flow: flow_id, why: "flow deleted" });
+                continue;
+            };
+            self.note(Note::Returned { flow: flow_id });
+            let next = version.steps.get(step).and_then(|step| version.target(step.next.as_deref()));
+            return Some((version, next));
+        }
         None
     }
 
     /// Asks the question at `index` again, after `message` where there is one.
-    pub fn ask_again(&mut self, version: &FlowVersion, index: usize, message: Option<&str>) {
+    pub fn ask_again(&mut self, version: &'a FlowVersion, index: usize, message: Option<&str>) {
         if let Some(message) = message {
             let (body, cut) = shorten(message, Limits::TEXT);
             if cut {
@@ -72,24 +133,36 @@ impl<'a> Run<'a> {
         self.step(version, index);
     }
 
-    /// Runs one step; true when it waits for a reply.
-    fn step(&mut self, version: &FlowVersion, index: usize) -> bool {
+    fn step(&mut self, version: &'a FlowVersion, index: usize) -> After<'a> {
         let step = &version.steps[index];
         let leads_on = version.target(step.next.as_deref()).is_some();
-        match step.run(version.id, index, leads_on) {
-            Ok(ran) => {
-                self.note(Note::Ran { step: step.id.clone() });
-                for what in ran.shortened {
-                    self.note(Note::Shortened { step: step.id.clone(), what });
-                }
-                self.send(version, index, ran.content);
-                ran.waits
-            }
-            Err(why) => {
-                self.note(Note::Skipped { step: step.id.clone(), why: why.to_owned() });
-                false
-            }
+        let message = match step.run(version.id, index, leads_on) {
+            Ok(Ran::Sends(message)) => message,
+            Ok(Ran::Connects(flow)) => return self.connect(step, flow),
+            Err(why) => return self.skip(step, why.to_owned()),
+        };
+        self.note(Note::Ran { step: step.id.clone() });
+        for what in message.shortened {
+            self.note(Note::Shortened { step: step.id.clone(), what });
         }
+        self.send(version, index, message.content);
+        if message.waits { After::Waits } else { After::GoesOn }
+    }
+
+    fn connect(&mut self, step: &Step, id: &FlowId) -> After<'a> {
+        match self.flows.catalog.flow(id) {
+            Some(flow) if flow.status == FlowStatus::Active => {
+                self.note(Note::Connected { step: step.id.clone(), flow: id.clone() });
+                After::Enters(&flow.version)
+            }
+            Some(_) => self.skip(step, format!("flow {id} is not active")),
+            None => self.skip(step, format!("there is no flow {id}")),
+        }
+    }
+
+    fn skip(&mut self, step: &Step, why: String) -> After<'a> {
+        self.note(Note::Skipped { step: step.id.clone(), why });
+        After::GoesOn
     }
 
     fn send(&mut self, version: &FlowVersion, index: usize, content: Content) {
@@ -101,7 +174,7 @@ impl<'a> Run<'a> {
         });
     }
 
-    fn waiting_at(&mut self, version: &FlowVersion, index: usize, since: Timestamp) -> Session {
+    fn waiting_at(&mut self, version: &FlowVersion, index: usize, thread: Thread) -> Session {
         let step = &version.steps[index];
         debug_assert!(matches!(step.kind, StepKind::Message(_)), "only a MessageAction waits");
         self.note(Note::Waiting { step: step.id.clone() });
@@ -110,11 +183,12 @@ impl<'a> Run<'a> {
             flow_version: version.id,
             current_step_id: step.id.clone(),
             phone_number_id: self.phone_number_id.to_owned(),
-            created_at: since,
+            created_at: thread.since,
             updated_at: self.now,
             expires_at: self.now.plus(self.ttl),
             asked_at: self.now,
             misses: 0,
+            stack: thread.stack,
         }
     }
 }

@@ -112,6 +112,25 @@ pub enum Note {
         /// The field.
         what: &'static str,
     },
+    /// A step ran another flow.
+    Connected {
+        /// The step.
+        step: StepId,
+        /// The other flow.
+        flow: FlowId,
+    },
+    /// The flow that another was connected to goes on.
+    Returned {
+        /// Which.
+        flow: FlowId,
+    },
+    /// A flow that was to go on when another ends won't.
+    FrameDropped {
+        /// Which.
+        flow: FlowId,
+        /// Why.
+        why: &'static str,
+    },
     /// The flow waits for a reply.
     Waiting {
         /// At which step.

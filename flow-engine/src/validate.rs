@@ -1,10 +1,12 @@
 //! What the builder is told about a flow: errors, which refuse it as ACTIVE, and warnings.
 
+mod loops;
+
 use crate::{
     catalog::Catalog,
     ids::{FlowId, VersionId, word},
     model::{FlowVersion, parse_triggers},
-    step::{self, StepKind},
+    step,
 };
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -33,14 +35,14 @@ pub fn check(own: &FlowId, trigger: &Value, automation: &Value, catalog: &Catalo
     for (index, item) in items.iter().enumerate() {
         let path = format!("/automationJson/{index}");
         match item {
-            Value::Object(fields) => step::check(fields, &path, &mut report),
+            Value::Object(fields) => step::check(fields, &path, (own, catalog), &mut report),
             _ => report.error(Finding::new(path, "wrong_type", "a step must be an object")),
         }
     }
     let version = FlowVersion::parse(VersionId(1), own.clone(), automation);
     check_targets(items, &version, &mut report);
     check_reachable(&version, &mut report);
-    check_loops(&version, &mut report);
+    loops::check(&version, catalog, &mut report);
     if items.len() > COMFORTABLE_STEPS {
         let text = format!("{} steps; conversations over {COMFORTABLE_STEPS} lose people", items.len());
         report.warning(Finding::new("/automationJson", "many_steps", text));
@@ -124,28 +126,5 @@ fn check_reachable(version: &FlowVersion, report: &mut Report) {
     for index in (0..version.steps.len()).filter(|index| !reached.contains(index)) {
         let text = format!("nothing leads to step {:?}", version.steps[index].id.0);
         report.warning(Finding::new(format!("/automationJson/{index}"), "unreachable", text));
-    }
-}
-
-/// A loop of steps that never waits would send until the limit of the event stops it.
-fn check_loops(version: &FlowVersion, report: &mut Report) {
-    // With buttons a message waits; without, it waits whenever its next leads somewhere.
-    let goes_on = |index: usize| match &version.steps[index].kind {
-        StepKind::Message(_) => None,
-        StepKind::Image(_) | StepKind::Unrunnable(_) => version.target(version.steps[index].next.as_deref()),
-    };
-    let mut passed_by = vec![None; version.steps.len()];
-    for start in 0..version.steps.len() {
-        let mut place = Some(start);
-        while let Some(index) = place.filter(|index| passed_by[*index].is_none()) {
-            passed_by[index] = Some(start);
-            place = goes_on(index);
-        }
-        // Back at a step of this very walk: a loop. Told at its first step.
-        let Some(entry) = place.filter(|index| passed_by[*index] == Some(start)) else { continue };
-        let around = std::iter::successors(goes_on(entry), |index| goes_on(*index).filter(|_| *index != entry));
-        let first = around.min().unwrap_or(entry);
-        let text = "these steps lead back to themselves and never wait for a reply";
-        report.error(Finding::new(format!("/automationJson/{first}/next"), "endless_loop", text));
     }
 }

@@ -1,8 +1,10 @@
 //! `ImageMessage`: a picture with an optional caption; goes on by itself.
 
-use super::{Ran, check_length, check_media_source, filled_field, media_source};
-use crate::content::{Content, Limits, MediaSource, shorten};
-use crate::finding::Report;
+use super::{Message, filled_field, media};
+use crate::{
+    content::{Content, MediaSource},
+    finding::Report,
+};
 use serde_json::{Map, Value};
 
 pub(super) const TYPE: &str = "ImageMessage";
@@ -16,23 +18,15 @@ pub struct ImageMessage {
 
 impl ImageMessage {
     pub(super) fn parse(fields: &Map<String, Value>) -> Result<Self, String> {
-        Ok(Self { source: media_source(fields)?, caption: filled_field(fields, "message") })
+        Ok(Self { source: media::source(fields)?, caption: filled_field(fields, "message") })
     }
 
-    pub(super) fn run(&self) -> Ran {
-        let mut shortened = Vec::new();
-        let caption = self.caption.as_deref().map(|text| {
-            let (text, cut) = shorten(text, Limits::CAPTION);
-            if cut {
-                shortened.push("message");
-            }
-            text
-        });
-        Ran { content: Content::Image { source: self.source.clone(), caption }, shortened, waits: false }
+    pub(super) fn run(&self) -> Message {
+        let (caption, shortened) = media::caption(self.caption.as_deref());
+        Message::going_on(Content::Image { source: self.source.clone(), caption }, shortened)
     }
 }
 
 pub(super) fn check(fields: &Map<String, Value>, path: &str, report: &mut Report) {
-    check_media_source(fields, path, report);
-    check_length(fields, "message", Limits::CAPTION, path, report);
+    media::check_captioned(fields, path, report);
 }

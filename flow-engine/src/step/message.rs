@@ -1,6 +1,6 @@
 //! `MessageAction`: a question with buttons, which waits; or a plain text.
 
-use super::{Ran, button::Button, check_length, filled_field, id_field, options::Options, text_field};
+use super::{Message, button::Button, check_length, filled_field, id_field, options::Options, text_field};
 use crate::{
     button_id::ButtonId,
     content::{Choice, Content, Limits, shorten},
@@ -70,7 +70,7 @@ impl MessageAction {
         labelled.map(|option| (option, "label")).or_else(|| self.options.meant_by(typed))
     }
 
-    pub(super) fn run(&self, version: VersionId, step: usize, leads_on: bool) -> Ran {
+    pub(super) fn run(&self, version: VersionId, step: usize, leads_on: bool) -> Message {
         let mut shortened = Vec::new();
         let mut cut = |text: &str, limit: usize, what: &'static str| {
             let (text, was_cut) = shorten(text, limit);
@@ -101,7 +101,7 @@ impl MessageAction {
         if options.left_out {
             shortened.push("buttons");
         }
-        Ran { content, shortened, waits: self.asks() || leads_on }
+        Message { content, shortened, waits: self.asks() || leads_on }
     }
 
     fn choices(&self, version: VersionId, step: usize) -> Vec<Choice> {

@@ -1,24 +1,36 @@
 //! The step types: one file each, one variant here, one folder of conversations under `tests/conversations`.
 
+mod audio;
 mod button;
+mod connect;
+mod document;
 mod image;
+mod media;
 mod message;
 mod options;
+mod template;
+mod video;
 
+pub use audio::AudioMessage;
 pub use button::Button;
+pub use connect::ConnectFlowAction;
+pub use document::DocumentMessage;
 pub use image::ImageMessage;
 pub use message::{DEFAULT_RETRIES, Fallback, MessageAction};
+pub use template::TemplateMessage;
+pub use video::VideoMessage;
 
 use crate::{
+    catalog::Catalog,
     content::Content,
-    content::MediaSource,
     finding::{Finding, Report},
-    ids::{StepId, VersionId, word},
+    ids::{FlowId, StepId, VersionId, word},
 };
 use serde_json::{Map, Value};
 
 /// Every `type` a step may have.
-pub const STEP_TYPES: &[&str] = &[message::TYPE, image::TYPE];
+pub const STEP_TYPES: &[&str] =
+    &[message::TYPE, image::TYPE, video::TYPE, audio::TYPE, document::TYPE, template::TYPE, connect::TYPE];
 
 /// One step of a flow version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,19 +50,45 @@ pub enum StepKind {
     Message(MessageAction),
     /// Sends a picture.
     Image(ImageMessage),
+    /// Sends a video.
+    Video(VideoMessage),
+    /// Sends a sound.
+    Audio(AudioMessage),
+    /// Sends a file.
+    Document(DocumentMessage),
+    /// Sends a template.
+    Template(TemplateMessage),
+    /// Runs another flow.
+    Connect(ConnectFlowAction),
     /// Can't be run, and why: recorded and skipped.
     Unrunnable(String),
 }
 
-/// What running a step gives: a message, and the fields that were over a length.
+/// What running a step gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ran {
+pub(crate) enum Ran<'a> {
+    /// A message.
+    Sends(Message),
+    /// Another flow is to run.
+    Connects(&'a FlowId),
+}
+
+/// A message, and the fields of its step that were over a length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Message {
     /// To send.
     pub content: Content,
     /// Sent shortened, or left out in part.
     pub shortened: Vec<&'static str>,
     /// Whether the flow stops here and waits for a reply.
     pub waits: bool,
+}
+
+impl Message {
+    /// One after which the flow goes on by itself.
+    fn going_on(content: Content, shortened: Vec<&'static str>) -> Self {
+        Self { content, shortened, waits: false }
+    }
 }
 
 impl Step {
@@ -65,12 +103,17 @@ impl Step {
     }
 
     /// Runs the step. `leads_on` says whether its own `next` leads to a step. `Err` is the reason it can't be run.
-    pub(crate) fn run(&self, version: VersionId, index: usize, leads_on: bool) -> Result<Ran, &str> {
-        match &self.kind {
-            StepKind::Message(step) => Ok(step.run(version, index, leads_on)),
-            StepKind::Image(step) => Ok(step.run()),
-            StepKind::Unrunnable(why) => Err(why),
-        }
+    pub(crate) fn run(&self, version: VersionId, index: usize, leads_on: bool) -> Result<Ran<'_>, &str> {
+        Ok(Ran::Sends(match &self.kind {
+            StepKind::Message(step) => step.run(version, index, leads_on),
+            StepKind::Image(step) => step.run(),
+            StepKind::Video(step) => step.run(),
+            StepKind::Audio(step) => step.run(),
+            StepKind::Document(step) => step.run(),
+            StepKind::Template(step) => step.run(),
+            StepKind::Connect(step) => return Ok(Ran::Connects(&step.flow_id)),
+            StepKind::Unrunnable(why) => return Err(why),
+        }))
     }
 
     /// The ids that this step may go on to: a question to those of its buttons and its fallback, anything else to its
@@ -89,6 +132,11 @@ impl StepKind {
         let parsed = match fields.get("type").and_then(Value::as_str) {
             Some(message::TYPE) => MessageAction::parse(fields).map(Self::Message),
             Some(image::TYPE) => ImageMessage::parse(fields).map(Self::Image),
+            Some(video::TYPE) => VideoMessage::parse(fields).map(Self::Video),
+            Some(audio::TYPE) => AudioMessage::parse(fields).map(Self::Audio),
+            Some(document::TYPE) => DocumentMessage::parse(fields).map(Self::Document),
+            Some(template::TYPE) => TemplateMessage::parse(fields).map(Self::Template),
+            Some(connect::TYPE) => ConnectFlowAction::parse(fields).map(Self::Connect),
             Some(other) => Err(format!("unknown type {other:?}")),
             None => Err("no type".into()),
         };
@@ -96,11 +144,16 @@ impl StepKind {
     }
 }
 
-/// Checks one step's own fields; `path` is its JSON pointer.
-pub(crate) fn check(fields: &Map<String, Value>, path: &str, report: &mut Report) {
+/// Checks one step's own fields; `path` is its JSON pointer, `own` the flow it is of, `catalog` the account's others.
+pub(crate) fn check(fields: &Map<String, Value>, path: &str, (own, catalog): (&FlowId, &Catalog), report: &mut Report) {
     match fields.get("type").and_then(Value::as_str) {
         Some(message::TYPE) => message::check(fields, path, report),
         Some(image::TYPE) => image::check(fields, path, report),
+        Some(video::TYPE) => video::check(fields, path, report),
+        Some(audio::TYPE) => audio::check(fields, path, report),
+        Some(document::TYPE) => document::check(fields, path, report),
+        Some(template::TYPE) => template::check(fields, path, report),
+        Some(connect::TYPE) => connect::check(fields, path, (own, catalog), report),
         Some(other) => {
             let known = STEP_TYPES.join(", ");
             let text = format!("unknown step type {other:?}; known are {known}");
@@ -128,35 +181,6 @@ fn id_field(fields: &Map<String, Value>, name: &str) -> Option<String> {
 /// A string field with something in it.
 fn filled_field(fields: &Map<String, Value>, name: &str) -> Option<String> {
     text_field(fields, name).filter(|text| !text.trim().is_empty())
-}
-
-/// Reads `file`: an http(s) URL, or `media:ID`.
-fn media_source(fields: &Map<String, Value>) -> Result<MediaSource, String> {
-    let file = filled_field(fields, "file").ok_or("no file")?;
-    let file = file.trim();
-    if let Some(id) = file.strip_prefix("media:").map(str::trim) {
-        return if id.is_empty() { Err("media: without an id".into()) } else { Ok(MediaSource::Id(id.to_owned())) };
-    }
-    if is_web_address(file) {
-        return Ok(MediaSource::Link(file.to_owned()));
-    }
-    Err("file is neither an http(s) URL nor media:ID".into())
-}
-
-/// Whether Meta could fetch this: http or https in any case, then a host, no white space anywhere.
-fn is_web_address(file: &str) -> bool {
-    let Some((scheme, rest)) = file.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
-        && host.starts_with(|first: char| first.is_alphanumeric() || first == '[')
-        && !file.contains(|c: char| c.is_whitespace() || c.is_control())
-}
-
-fn check_media_source(fields: &Map<String, Value>, path: &str, report: &mut Report) {
-    if let Err(why) = media_source(fields) {
-        report.error(Finding::new(format!("{path}/file"), "bad_url", why));
-    }
 }
 
 fn check_length(fields: &Map<String, Value>, name: &str, limit: usize, path: &str, report: &mut Report) {

@@ -19,8 +19,10 @@
 //! < text "Hello"                          all that is sent, in order; " x100" at the end: so many times
 //! < buttons "Sure?" [Yes] [No]            also: header "…" footer "…" before the buttons
 //! < list "Which?" opened by "Options" [1] [2]
-//! < image https://example.com/a.jpg "A caption"
-//! ! skipped 2: no file                    a note; faults (skipped, shortened, run limit) must all stand there
+//! < image https://example.com/a.jpg "A caption"     or video, audio
+//! < document https://example.com/a.pdf "A caption" named "a.pdf"
+//! < template order_update in en_US with [{"type":"body","parameters":[]}]
+//! ! skipped 2: no file                    a note; faults (skipped, shortened, no way back, run limit) must all stand there
 //! = waits at 1                            also: of menu, version 2;  = ended  = expires in 24h  = began 5m ago  = on number 2
 //! ```
 //! In a flow's JSON `"{ab*30}"` is "ab" thirty times. A text over 60 characters is told by its ends and its length.

@@ -1,6 +1,7 @@
 //! How messages, notes and times are written.
 
 use flow_engine::{Choice, Content, MediaSource, Note};
+use serde_json::Value;
 use std::time::Duration;
 
 /// Texts up to here are written out.
@@ -18,14 +19,30 @@ pub fn content(content: &Content) -> String {
             let (header, footer) = (named("header", header), named("footer", footer));
             format!("list {}{header}{footer}{opened_by}{}", quoted(body), titles(rows))
         }
-        Content::Image { source, caption } => {
-            let caption = caption.as_deref().map(|text| format!(" {}", quoted(text))).unwrap_or_default();
-            match source {
-                MediaSource::Link(link) => format!("image {link}{caption}"),
-                MediaSource::Id(id) => format!("image media:{id}{caption}"),
-            }
+        Content::Image { source, caption } => format!("image {}{}", at(source), under(caption)),
+        Content::Video { source, caption } => format!("video {}{}", at(source), under(caption)),
+        Content::Audio { source } => format!("audio {}", at(source)),
+        Content::Document { source, caption, filename } => {
+            format!("document {}{}{}", at(source), under(caption), named("named", filename))
+        }
+        Content::Template { name, language, components } if components.is_empty() => {
+            format!("template {name} in {language}")
+        }
+        Content::Template { name, language, components } => {
+            format!("template {name} in {language} with {}", Value::from(components.clone()))
         }
     }
+}
+
+fn at(source: &MediaSource) -> String {
+    match source {
+        MediaSource::Link(link) => link.clone(),
+        MediaSource::Id(id) => format!("media:{id}"),
+    }
+}
+
+fn under(caption: &Option<String>) -> String {
+    caption.as_deref().map(|text| format!(" {}", quoted(text))).unwrap_or_default()
 }
 
 fn titles(choices: &[Choice]) -> String {
@@ -47,7 +64,7 @@ fn quoted(text: &str) -> String {
 
 /// Notes that tell of a fault in the flow.
 pub fn is_fault(note: &Note) -> bool {
-    matches!(note, Note::Skipped { .. } | Note::Shortened { .. } | Note::RunLimit)
+    matches!(note, Note::Skipped { .. } | Note::Shortened { .. } | Note::FrameDropped { .. } | Note::RunLimit)
 }
 
 /// `skipped 2: no file`
@@ -68,6 +85,9 @@ pub fn note(note: &Note) -> String {
         Note::Ran { step } => format!("ran {step}"),
         Note::Skipped { step, why } => format!("skipped {step}: {why}"),
         Note::Shortened { step, what } => format!("shortened {step}: {what}"),
+        Note::Connected { step, flow } => format!("connected {step} to {flow}"),
+        Note::Returned { flow } => format!("back in {flow}"),
+        Note::FrameDropped { flow, why } => format!("no way back to {flow}: {why}"),
         Note::Waiting { step } => format!("waiting at {step}"),
         Note::Ended { flow } => format!("ended {flow}"),
         Note::RunLimit => "run limit".into(),

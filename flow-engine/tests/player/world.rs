@@ -172,7 +172,7 @@ impl World {
         let choices = |content: &Content| match content {
             Content::Buttons { buttons, .. } => buttons.clone(),
             Content::List { rows, .. } => rows.clone(),
-            Content::Text { .. } | Content::Image { .. } => Vec::new(),
+            _ => Vec::new(),
         };
         let numbered = self.sent.iter().enumerate().map(|(index, content)| (index + 1, content)).rev();
         numbered
@@ -194,6 +194,7 @@ impl World {
             format!("waits at {step}"),
             format!("waits at {step} of {}", session.flow_id),
             format!("waits at {step} of {}, version {version}", session.flow_id),
+            format!("{} frames", session.stack.len()),
             format!("on number {}", session.phone_number_id),
             format!("began {}m ago", self.now.since(session.created_at).as_secs() / 60),
             format!("expires in {}m", session.expires_at.since(self.now).as_secs() / 60),

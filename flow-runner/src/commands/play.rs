@@ -111,10 +111,21 @@ fn shown(content: &Content) -> String {
         Content::Text { body } => body.clone(),
         Content::Buttons { body, buttons, .. } => format!("{body}\n  {}", titles(buttons)),
         Content::List { body, open, rows, .. } => format!("{body}\n  {open}: {}", titles(rows)),
-        Content::Image { source: MediaSource::Link(at) | MediaSource::Id(at), caption } => {
-            format!("🖼  {at} {}", caption.as_deref().unwrap_or_default())
+        Content::Image { source, caption } => file("🖼", source, caption.as_deref()),
+        Content::Video { source, caption } => file("🎬", source, caption.as_deref()),
+        Content::Audio { source } => file("🔊", source, None),
+        Content::Document { source, caption, filename } => {
+            let named = filename.as_deref().map(|name| format!("{name}  ")).unwrap_or_default();
+            format!("📄 {named}{}", file("", source, caption.as_deref()).trim_start())
         }
+        Content::Template { name, language, .. } => format!("template {name} ({language})"),
     }
+}
+
+fn file(kind: &str, source: &MediaSource, caption: Option<&str>) -> String {
+    let (MediaSource::Link(at) | MediaSource::Id(at)) = source;
+    let caption = caption.map(|text| format!("\n  {text}")).unwrap_or_default();
+    format!("{kind}  {at}{caption}")
 }
 
 /// Notes that a person who writes a flow wants to see.
@@ -130,6 +141,9 @@ fn told(note: &Note) -> Option<String> {
         Note::DoubleTap => Some("a double tap does nothing".into()),
         Note::TapAsText { why } => Some(format!("the button counts as its title: {why}")),
         Note::SessionOver { why } => Some(format!("the session is over: {why}")),
+        Note::Connected { flow, .. } => Some(format!("flow {flow} begins (connected)")),
+        Note::Returned { flow } => Some(format!("back in flow {flow}")),
+        Note::FrameDropped { flow, why } => Some(format!("no way back to flow {flow}: {why}")),
         Note::RunLimit => Some("cut off: too many steps in one go".into()),
         _ => None,
     }

@@ -136,10 +136,14 @@ fn lines(sent: &SentMessage) -> Vec<String> {
         items.filter_map(|item| Some(format!("[{}]", item.pointer(title)?.as_str()?))).collect::<Vec<_>>().join(" ")
     };
     let mut lines = Vec::new();
-    if let Some(link) = text("/image/link") {
-        lines.push(format!("🖼  {link}"));
-        lines.extend(text("/image/caption"));
+    for (kind, sign) in [("image", "🖼"), ("video", "🎬"), ("audio", "🔊"), ("document", "📄")] {
+        let field = |name: &str| text(&format!("/{kind}/{name}"));
+        if let Some(file) = field("filename").or_else(|| field("link")).or_else(|| field("id")) {
+            lines.push(format!("{sign}  {file}"));
+            lines.extend(field("caption"));
+        }
     }
+    lines.extend(text("/template/name").map(|name| format!("template {name}")));
     lines.extend(text("/text/body"));
     lines.extend(text("/interactive/body/text"));
     lines.extend(text("/interactive/footer/text").map(|footer| format!("({footer})")));

@@ -39,7 +39,13 @@ fn content(content: &Content) -> (&'static str, Value) {
             let action = json!({ "button": open, "sections": [{ "title": open, "rows": rows }] });
             ("interactive", interactive("list", header, body, footer, action))
         }
-        Content::Image { source, caption } => ("image", media(source, caption.as_deref())),
+        Content::Image { source, caption } => ("image", media(source, caption.as_deref(), None)),
+        Content::Video { source, caption } => ("video", media(source, caption.as_deref(), None)),
+        Content::Audio { source } => ("audio", media(source, None, None)),
+        Content::Document { source, caption, filename } => {
+            ("document", media(source, caption.as_deref(), filename.as_deref()))
+        }
+        Content::Template { name, language, components } => ("template", template(name, language, components)),
     }
 }
 
@@ -57,7 +63,15 @@ fn interactive(kind: &str, header: &Option<String>, body: &str, footer: &Option<
     Value::Object(object)
 }
 
-fn media(source: &MediaSource, caption: Option<&str>) -> Value {
+fn template(name: &str, language: &str, components: &[Value]) -> Value {
+    let mut object = json!({ "name": name, "language": { "code": language } });
+    if !components.is_empty() {
+        object["components"] = components.into();
+    }
+    object
+}
+
+fn media(source: &MediaSource, caption: Option<&str>, filename: Option<&str>) -> Value {
     let mut object = Map::new();
     match source {
         MediaSource::Link(link) => object.insert("link".into(), link.as_str().into()),
@@ -65,6 +79,9 @@ fn media(source: &MediaSource, caption: Option<&str>) -> Value {
     };
     if let Some(caption) = caption {
         object.insert("caption".into(), caption.into());
+    }
+    if let Some(filename) = filename {
+        object.insert("filename".into(), filename.into());
     }
     Value::Object(object)
 }

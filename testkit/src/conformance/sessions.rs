@@ -1,7 +1,7 @@
 //! The fast copy of sessions.
 
 use super::record::{ACCOUNT, NOW, NUMBER, RecordHarness, phone_of, recipient_of};
-use flow_engine::{Session, Tap};
+use flow_engine::{Frame, Session, Tap};
 use shared::{
     ids::{AccountId, RowVersion},
     ports::sessions::SessionRecord,
@@ -24,6 +24,7 @@ fn session(account: &str, person: &str, step: &str) -> SessionRecord {
             expires_at: NOW.plus(TTL),
             asked_at: NOW,
             misses: 1,
+            stack: vec![Frame { flow_id: "lobby".into(), flow_version: flow_engine::VersionId(2), step: 3 }],
         },
         last_tap: Some(Tap { button: "1.2.3".into(), message: None, at: NOW }),
         row_version: RowVersion::draw(),

@@ -1,5 +1,7 @@
 //! What is said about a flow: one row for each rule, with the exact path and code.
 
+mod connections;
+
 use flow_engine::{
     Catalog, Flow, FlowId, FlowStatus, FlowVersion, Timestamp, VersionId, parse_triggers,
     validate::{Finding, Report, check},
@@ -175,6 +177,49 @@ fn refused_for_a_message() {
     ]);
 }
 
+fn of_type(step_type: &str) -> Value {
+    json!({"id": "1", "type": step_type, "file": "https://example.com/a", "message": "Seen"})
+}
+
+#[test]
+fn refused_for_a_file() {
+    let bad = &["/automationJson/0/file bad_url"][..];
+    let long = &["/automationJson/0/message too_long"][..];
+    for step_type in ["ImageMessage", "VideoMessage", "AudioMessage", "DocumentMessage"] {
+        let step = of_type(step_type);
+        assert_eq!(report(&json!([step])), Report::default(), "{step_type}");
+        errors(vec![
+            ("no file", with(step.clone(), "file", json!(null)), bad),
+            ("no address", with(step.clone(), "file", json!("a.mp4")), bad),
+        ]);
+        // What isn't sent may be of any length.
+        let expected = if step_type == "AudioMessage" { &[] } else { long };
+        errors(vec![("caption over 1024", with(step, "message", letters(1025)), expected)]);
+    }
+}
+
+#[test]
+fn refused_for_a_template() {
+    let template = json!({"id": "1", "type": "TemplateMessage", "template": "hello_world"});
+    assert_eq!(report(&json!([template])), Report::default());
+    let empty = &["/automationJson/0/template empty_template"][..];
+    let components = &["/automationJson/0/components wrong_type"][..];
+    errors(vec![
+        ("no template", json!({"id": "1", "type": "TemplateMessage"}), empty),
+        ("a blank template", with(template.clone(), "template", json!(" ")), empty),
+        ("a template that is no name", with(template.clone(), "template", json!({"name": "a"})), empty),
+        ("no language", with(template.clone(), "language", json!(null)), &[]),
+        (
+            "a language that is no code",
+            with(template.clone(), "language", json!({"code": "de"})),
+            &["/automationJson/0/language wrong_type"],
+        ),
+        ("components that are none", with(template.clone(), "components", json!({"type": "body"})), components),
+        ("components that are no objects", with(template.clone(), "components", json!(["body"])), components),
+        ("components", with(template, "components", json!([{"type": "body", "parameters": []}])), &[]),
+    ]);
+}
+
 #[test]
 fn refused_for_a_picture() {
     let bad = &["/automationJson/0/file bad_url"][..];
@@ -324,7 +369,7 @@ fn a_draft_is_told_all_at_once() {
 
 #[test]
 fn the_original_flow_is_saved_with_warnings() {
-    let document: Value = serde_json::from_str(include_str!("conversations/flows/test.json")).unwrap();
+    let document: Value = serde_json::from_str(include_str!("../conversations/flows/test.json")).unwrap();
     let report = check(&"1750792206272".into(), &document["triggers"], &document["steps"], &Catalog::default());
     assert_eq!(report.errors, []);
     let warnings = [
