@@ -2,3 +2,4 @@
 
 pub mod clock;
 pub mod conformance;
+pub mod meta_api;

@@ -8,6 +8,7 @@ mod limits;
 mod pausing;
 mod refusals;
 mod settings;
+mod step_types;
 #[path = "../support/mod.rs"]
 mod support;
 mod unknown;

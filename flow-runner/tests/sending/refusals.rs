@@ -116,7 +116,7 @@ async fn retry_after_is_obeyed_and_spends_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_nothing_listens_nothing_is_lost_doubled_or_spent() {
-    let stage = Stage::set(&[("SEND_ATTEMPTS", "1")]).await;
+    let mut stage = Stage::set(&[("SEND_ATTEMPTS", "1")]).await;
     let people: Vec<_> = (0..20).map(person).collect();
     for who in &people {
         stage.writes(who, "one").await;
@@ -130,18 +130,18 @@ async fn while_nothing_listens_nothing_is_lost_doubled_or_spent() {
     for who in &people {
         bodies.extend(["two", "three"].map(|word| stage.callback(NUMBER, who, word)));
     }
-    let Stage { simulator, installation } = stage;
-    let address = simulator.addr();
-    simulator.stop().await;
-    for body in &bodies {
-        assert_eq!(installation.post(body).await, Some(200));
-    }
-    installation.until("SELECT count(*) FROM jobs WHERE state = 'retrying'", "20").await;
-
+    let address = stage.simulator.addr();
     // Another seed: the first one's message ids must not come again.
-    let config = Config { webhook_url: Some(installation.webhook()), seed: 7, ..without_limits(Statuses::Read) };
-    let simulator = Simulator::start(address, config).await.expect("the same port");
-    let stage = Stage { simulator, installation };
+    let webhook_url = Some(stage.installation.webhook());
+    let config = Config { webhook_url, seed: 7, ..without_limits(Statuses::Read) };
+    let elsewhere = Simulator::start("127.0.0.1:0".parse().expect("an address"), config.clone()).await;
+    std::mem::replace(&mut stage.simulator, elsewhere.expect("a simulator")).stop().await;
+    for body in &bodies {
+        assert_eq!(stage.installation.post(body).await, Some(200));
+    }
+    stage.installation.until("SELECT count(*) FROM jobs WHERE state = 'retrying'", "20").await;
+
+    stage.simulator = Simulator::start(address, config).await.expect("the same port");
     for who in &people {
         stage.until_received(who, &["two", "three"]).await;
     }

@@ -2,12 +2,16 @@
 
 use super::{Installation, NUMBER, sqlite, until, without_limits};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
+use testkit::meta_api::SendSchema;
 use whatsapp_simulator::{Config, Fault, FaultKind, SentMessage, Simulator, Statuses, User, UserMessage};
 
 /// Neither the sender nor WhatsApp keeps limits.
 pub const NO_LIMITS: [(&str, &str); 2] = [("WHATSAPP_NUMBER_RATE", "0"), ("WHATSAPP_PAIR_RATE", "off")];
 /// Each of these words is answered with itself, and the flow ends there.
 pub const WORDS: [&str; 3] = ["one", "two", "three"];
+
+static SCHEMA: LazyLock<Option<SendSchema>> = LazyLock::new(SendSchema::beside_this_repository);
 
 /// WhatsApp and an installation that runs.
 pub struct Stage {
@@ -44,6 +48,13 @@ impl Stage {
     pub async fn writes_to(&self, number: &str, who: &User, text: &str) {
         let body = self.callback(number, who, text);
         assert_eq!(self.installation.post(&body).await, Some(200), "{text}");
+    }
+
+    /// Somebody does anything else; the callback is taken.
+    pub async fn says(&self, who: &User, what: &UserMessage) {
+        let wamid = self.simulator.next_wamid(who);
+        let body = self.simulator.callback_body(NUMBER, who, what, &wamid);
+        assert_eq!(self.installation.post(&body).await, Some(200), "{what:?}");
     }
 
     /// The callback of what somebody writes.
@@ -101,6 +112,16 @@ impl Stage {
     fn rows(&self, sql: &str) -> Vec<Value> {
         let rows = sqlite(&self.installation.data_dir(), sql);
         rows.lines().map(|row| serde_json::from_str(row).expect("JSON")).collect()
+    }
+}
+
+/// Whatever a test had sent is as Meta describes it.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let Some(schema) = SCHEMA.as_ref().filter(|_| !std::thread::panicking()) else { return };
+        for body in self.simulator.sends().iter().map(SentMessage::body) {
+            assert_eq!(schema.faults(&body), [""; 0], "{body:#}");
+        }
     }
 }
 

@@ -85,3 +85,147 @@ fn media(source: &MediaSource, caption: Option<&str>, filename: Option<&str>) ->
     }
     Value::Object(object)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flow_engine::{Catalog, Conversation, Flow, FlowStatus, FlowVersion, Flows, Input, Reply, Rules, advance};
+    use flow_engine::{Timestamp, VersionId, parse_triggers};
+    use shared::job::{JobRef, LaneSeq};
+    use testkit::meta_api::SendSchema;
+
+    fn job(content: Content) -> ClaimedJob {
+        ClaimedJob {
+            job: JobRef {
+                job_id: "0191e2d0-0000-7000-8000-000000000001".into(),
+                phone_number_id: "1".into(),
+                recipient_id: "r".into(),
+                lane_seq: LaneSeq::new(1, 0),
+            },
+            account_id: "a".into(),
+            attempt: 1,
+            spent: 0,
+            resends: 0,
+            phone: Some("4915112345678".into()),
+            bsuid: None,
+            content,
+            created_at: Timestamp(0),
+            event_id: "e".into(),
+        }
+    }
+
+    /// What a flow of these steps sends, as far as it goes by itself.
+    fn sent_by(steps: &Value) -> Vec<Value> {
+        let flow = Flow {
+            id: "own".into(),
+            status: FlowStatus::Active,
+            triggers: parse_triggers(&json!(["go"])),
+            recipients: Vec::new(),
+            created_at: Timestamp(0),
+            version: FlowVersion::parse(VersionId(i64::MAX), "own".into(), steps).into(),
+        };
+        let catalog = Catalog::new(vec![flow]);
+        let input = Input {
+            phone_number_id: "1".into(),
+            sender: vec!["4915112345678".into()],
+            context_id: None,
+            reply: Reply::Text("go".into()),
+            at: Timestamp(0),
+        };
+        let flows = Flows { catalog: &catalog, pinned: &[] };
+        let done = advance(&Conversation::default(), &input, flows, Rules::default());
+        done.sends.into_iter().map(|send| request(&job(send.content), "tag.1")).collect()
+    }
+
+    fn question(labels: usize) -> Value {
+        let buttons: Vec<Value> =
+            (1..=labels).map(|n| json!({"label": format!("Option {n}"), "next": "end"})).collect();
+        json!([{"id": "1", "type": "MessageAction", "message": "Which?", "header": "Choose", "footer": "Take your time",
+                "listButton": "Show", "buttons": buttons}])
+    }
+
+    /// Files of each kind, by link and by id, and two templates.
+    fn steps_without_a_question() -> Value {
+        let components = json!([
+            {"type": "header", "parameters": [{"type": "image", "image": {"link": "https://example.com/a.jpg"}}]},
+            {"type": "body", "parameters": [{"type": "text", "text": "Ann"}]},
+            {"type": "button", "sub_type": "quick_reply", "index": "0", "parameters": [{"type": "payload", "payload": "yes"}]},
+        ]);
+        let mut steps = vec![
+            json!({"id": "0", "type": "ImageMessage", "file": "https://example.com/a.jpg", "message": "A picture", "next": "1"}),
+            json!({"id": "1", "type": "ImageMessage", "file": "media:1", "next": "2"}),
+            json!({"id": "2", "type": "VideoMessage", "file": "https://example.com/a.mp4", "message": "A video", "next": "3"}),
+            json!({"id": "3", "type": "VideoMessage", "file": "media:2", "next": "4"}),
+            json!({"id": "4", "type": "AudioMessage", "file": "https://example.com/a.ogg", "message": "No caption", "next": "5"}),
+            json!({"id": "5", "type": "AudioMessage", "file": "media:3", "next": "6"}),
+            json!({"id": "6", "type": "DocumentMessage", "file": "https://example.com/a%20b.pdf", "message": "A file", "next": "7"}),
+            json!({"id": "7", "type": "DocumentMessage", "file": "media:4", "filename": "Terms.pdf", "next": "8"}),
+            json!({"id": "8", "type": "TemplateMessage", "template": "hello_world", "next": "9"}),
+            json!({"id": "9", "type": "TemplateMessage", "template": "order_update", "language": "de", "components": components, "next": "10"}),
+        ];
+        steps.push(json!({"id": "10", "type": "MessageAction", "message": "That was all."}));
+        steps.into()
+    }
+
+    #[test]
+    fn each_kind_has_its_own_object_and_nothing_else() {
+        let sent = sent_by(&steps_without_a_question());
+        let objects: Vec<&Value> = sent.iter().map(|body| &body[body["type"].as_str().unwrap()]).collect();
+        assert_eq!(*objects[0], json!({"link": "https://example.com/a.jpg", "caption": "A picture"}));
+        assert_eq!(*objects[1], json!({"id": "1"}));
+        assert_eq!(*objects[2], json!({"link": "https://example.com/a.mp4", "caption": "A video"}));
+        assert_eq!(*objects[4], json!({"link": "https://example.com/a.ogg"}));
+        let file = json!({"link": "https://example.com/a%20b.pdf", "caption": "A file", "filename": "a b.pdf"});
+        assert_eq!(*objects[6], file);
+        assert_eq!(*objects[7], json!({"id": "4", "filename": "Terms.pdf"}));
+        assert_eq!(*objects[8], json!({"name": "hello_world", "language": {"code": "en_US"}}));
+        assert_eq!(objects[9]["components"][2]["sub_type"], "quick_reply");
+        assert_eq!(*objects[10], json!({"body": "That was all."}));
+        let types: Vec<&str> = sent.iter().map(|body| body["type"].as_str().unwrap()).collect();
+        let kinds = ["image", "video", "audio", "document", "template"].map(|kind| [kind, kind]).concat();
+        assert_eq!(types[..10], kinds);
+    }
+
+    #[test]
+    fn up_to_three_options_are_buttons_and_more_are_a_list() {
+        for (labels, kind) in [(1, "button"), (3, "button"), (4, "list"), (10, "list")] {
+            let sent = sent_by(&question(labels));
+            let question = &sent[0]["interactive"];
+            assert_eq!(question["type"], kind, "{labels} options");
+            assert_eq!(question["header"], json!({"type": "text", "text": "Choose"}));
+            assert_eq!(question["footer"], json!({"text": "Take your time"}));
+        }
+        let list = &sent_by(&question(4))[0]["interactive"]["action"];
+        assert_eq!(list["button"], "Show");
+        assert_eq!(list["sections"][0]["rows"][3]["title"], "Option 4");
+    }
+
+    #[test]
+    fn to_the_phone_where_it_is_known_else_to_the_user_id() {
+        let text = || Content::Text { body: "Hello".into() };
+        let to = |phone: Option<&str>, bsuid: Option<&str>| {
+            let job = ClaimedJob { phone: phone.map(str::to_owned), bsuid: bsuid.map(str::to_owned), ..job(text()) };
+            let body = request(&job, "tag.1");
+            (body.get("to").cloned(), body.get("recipient").cloned())
+        };
+        assert_eq!(to(Some("4915112345678"), Some("DE.1")), (Some(json!("+4915112345678")), None));
+        assert_eq!(to(None, Some("DE.1")), (None, Some(json!("DE.1"))));
+    }
+
+    #[test]
+    fn whatever_is_sent_is_as_meta_describes_it() {
+        let Some(schema) = SendSchema::beside_this_repository() else { return };
+        let longest = "W".repeat(24);
+        let long = json!([{"id": "1", "type": "MessageAction", "message": "Which?", "buttons": [{"label": longest}]}]);
+        let flows = [steps_without_a_question(), question(1), question(3), question(4), question(10), long];
+        for body in flows.iter().flat_map(sent_by) {
+            assert_eq!(schema.faults(&body), [""; 0], "{body:#}");
+        }
+        let to_user =
+            ClaimedJob { phone: None, bsuid: Some("DE.1".into()), ..job(Content::Text { body: "Hi".into() }) };
+        assert_eq!(schema.faults(&request(&to_user, "tag.1")), [""; 0]);
+        // The check can fail.
+        let faulty = json!({"messaging_product": "whatsapp", "recipient_type": "individual", "type": "text", "text": {"body": 7}});
+        assert_eq!(schema.faults(&faulty).len(), 2, "{:?}", schema.faults(&faulty));
+    }
+}
