@@ -1,6 +1,6 @@
 //! One item of `messages[]`.
 
-use super::{Context, json::Fields, reply, sender};
+use super::{Context, change, json::Fields, reply, sender};
 use flow_engine::Reply;
 use serde_json::value::RawValue;
 use shared::{
@@ -17,6 +17,7 @@ pub(super) struct Read<'a> {
     raw: &'a RawValue,
     phone_number_id: PhoneNumberId,
     sender: Identities,
+    previously: Option<Identities>,
     profile_name: Option<String>,
     wamid: Wamid,
     sent_at: i64,
@@ -32,10 +33,15 @@ pub(super) fn read<'a>(raw: &'a RawValue, context: &Context<'_>) -> Option<Read<
     let wamid = fields.id::<String>("id")?.into();
     let (sender, profile_name) = sender::of(&fields, &context.contacts)?;
     let message_type = fields.label("type").unwrap_or_else(|| NO_TYPE.to_owned());
+    let (sender, previously) = match change::of(&message_type, &fields) {
+        Some(change) => (change.now, Some(change.previously)),
+        None => (sender, None),
+    };
     Some(Read {
         raw,
         phone_number_id,
         sender,
+        previously,
         profile_name,
         wamid,
         // In every repeat the same, so a message without it is still told from its neighbours by its id.
@@ -54,7 +60,7 @@ impl Read<'_> {
             received_at,
             phone_number_id: self.phone_number_id,
             sender: self.sender,
-            previously: None,
+            previously: self.previously,
             profile_name: self.profile_name,
             wamid: self.wamid,
             sent_at: self.sent_at,

@@ -8,6 +8,7 @@
 //! Every field may be missing, null, of another type, or new. What can't be read is kept as it is, in the smallest
 //! piece that holds the fault: the rest of the callback goes its way.
 
+mod change;
 mod json;
 mod message;
 mod reply;

@@ -25,11 +25,7 @@ impl<'a> Contacts<'a> {
     pub(super) fn parse(items: Vec<&'a RawValue>) -> Self {
         let contacts = items.into_iter().filter_map(|item| {
             let fields = Fields::parse(item)?;
-            Some(Contact {
-                phone: fields.text("wa_id").and_then(|text| phone(&text)),
-                bsuid: bsuid(&fields, "user_id"),
-                fields,
-            })
+            Some(Contact { phone: phone(&fields, "wa_id"), bsuid: bsuid(&fields, "user_id"), fields })
         });
         Self(contacts.collect())
     }
@@ -53,15 +49,12 @@ impl<'a> Contacts<'a> {
 
 /// Who wrote this message, and the name they show. `None` where nothing tells.
 pub(super) fn of(message: &Fields<'_>, contacts: &Contacts<'_>) -> Option<(Identities, Option<String>)> {
-    let from = message.text("from");
-    let own_phone = from.as_deref().and_then(phone);
-    let own_bsuid = bsuid(message, "from_user_id")
-        .or_else(|| from.filter(|text| is_bsuid(text)).map(|text| Arc::from(text.trim())));
-    let contact = contacts.find(own_phone.as_ref(), own_bsuid.as_ref());
+    let own = stated(message);
+    let contact = contacts.find(own.phone.as_ref(), own.bsuid.as_ref());
     let name = contact.and_then(|contact| contact.fields.object("profile")?.text("name")).map(|name| name.into_owned());
     let identities = Identities {
-        bsuid: own_bsuid.or_else(|| contact?.bsuid.clone()),
-        phone: own_phone.or_else(|| contact?.phone.clone()),
+        bsuid: own.bsuid.or_else(|| contact?.bsuid.clone()),
+        phone: own.phone.or_else(|| contact?.phone.clone()),
     };
     if identities.lane_key().is_some() {
         return Some((identities, name));
@@ -72,15 +65,25 @@ pub(super) fn of(message: &Fields<'_>, contacts: &Contacts<'_>) -> Option<(Ident
     Some((Identities { bsuid: Some(bsuid), phone: None }, None))
 }
 
+/// The ids of its writer that the message itself states.
+pub(super) fn stated(message: &Fields<'_>) -> Identities {
+    let from = message.text("from").filter(|text| is_bsuid(text));
+    Identities {
+        bsuid: bsuid(message, "from_user_id").or_else(|| from.map(|text| Arc::from(text.trim()))),
+        phone: phone(message, "from"),
+    }
+}
+
 /// A phone as its digits. Anything with letters in it is no phone: its digits alone could be somebody else's.
-fn phone(text: &str) -> Option<Arc<str>> {
+pub(super) fn phone(fields: &Fields<'_>, name: &str) -> Option<Arc<str>> {
     let formatting = |c: char| matches!(c, '+' | '-' | '(' | ')' | ' ');
-    let digits: String = text.chars().filter(|c| !formatting(*c)).collect();
+    let digits: String = fields.text(name)?.chars().filter(|c| !formatting(*c)).collect();
     let usable = (1..=MAX_DIGITS).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     usable.then(|| Arc::from(digits))
 }
 
-fn bsuid(fields: &Fields<'_>, name: &str) -> Option<Arc<str>> {
+/// A business-scoped user id.
+pub(super) fn bsuid(fields: &Fields<'_>, name: &str) -> Option<Arc<str>> {
     let id: String = fields.id(name)?;
     Some(Arc::from(id.trim()))
 }
@@ -164,8 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_identity_belongs_to_the_old_one() {
+    fn a_system_message_belongs_to_whom_it_speaks_of_and_rather_to_the_old_id() {
         let message = r#"{"system":{"type":"user_changed_user_id","previous_user_id":"US.1","user_id":"US.2"}}"#;
         assert_eq!(who(message, "[]"), ids(Some("US.1"), None, None));
+        assert_eq!(who(r#"{"system":{"user_id":"US.2"}}"#, "[]"), ids(Some("US.2"), None, None));
     }
 }
