@@ -1,16 +1,12 @@
 //! Callbacks: whose they are, what becomes of them.
 
 use crate::{
-    fixtures::{BSUID, NUMBER, PHONE, envelope, every_type, failed, message, messages, status, statuses, text},
+    fixtures::{BSUID, NUMBER, PHONE, envelope, every_type, message, messages, status, text},
     world::{OLD_SECRET, SECRET, VERIFY_TOKEN, World, signature},
 };
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
-use shared::{
-    event::{InboundMessage, StatusUpdate},
-    partition,
-    ports::queue::QueueName,
-};
+use shared::{event::InboundMessage, partition, ports::queue::QueueName};
 use webhook_gateway::CALLBACK_PATH;
 
 const TAG: &str = "0197a2b4-1111-7222-8333-444455556666.3";
@@ -61,57 +57,6 @@ async fn every_type_is_a_message_and_tells_flows_what_they_need() {
 }
 
 #[tokio::test]
-async fn in_a_group_nothing_is_a_reply() {
-    let world = World::new();
-    for (mut sent, _) in every_type() {
-        sent["group_id"] = json!("Y2FwaV9ncm91cDo");
-        let taken = world.kept(messages(&[sent]).to_string()).await;
-        assert_eq!(taken[0].body["reply"]["reply"], "not_a_reply");
-    }
-}
-
-#[tokio::test]
-async fn statuses_go_to_their_own_queue_with_our_tag() {
-    let world = World::new();
-    let words = ["sent", "delivered", "read", "played"];
-    let mut items: Vec<Value> = words.iter().map(|word| status(word, TAG)).collect();
-    items.push(failed(TAG));
-    let taken = world.kept(statuses(&items).to_string()).await;
-    assert_eq!(taken.len(), 5);
-    for taken in &taken {
-        assert_eq!((taken.queue, taken.kind.as_str()), (QueueName::Statuses, "status"));
-        let read: StatusUpdate = serde_json::from_value(taken.body.clone()).unwrap();
-        assert_eq!(read.job.unwrap().to_string(), TAG);
-        assert_eq!((read.wamid.as_str(), read.at), ("wamid.OUT", 1_750_269_343));
-    }
-    assert_eq!(taken[4].body["error"]["code"], 131_047);
-    assert_eq!(taken[4].body["error"]["message"], "Re-engagement message: More than 24 hours have passed");
-}
-
-#[tokio::test]
-async fn a_tag_of_somebody_else_is_not_ours_and_an_unknown_word_is_kept() {
-    let world = World::new();
-    let taken = world.kept(statuses(&[status("sent", "random_string"), status("deleted", TAG)]).to_string()).await;
-    assert!(taken[0].body.get("job").is_none());
-    assert_eq!((taken[1].kind.as_str(), &taken[1].body["kind"]), ("kept", &json!("unrecognized")));
-}
-
-#[tokio::test]
-async fn fields_that_are_none_of_ours_are_kept_as_other() {
-    let world = World::new();
-    for field in ["account_update", "smb_message_echoes", "history", "standby", "calls", "brand_new"] {
-        let inner = messages(&[text("wamid.A", "not for us")])["entry"][0]["changes"][0]["value"].clone();
-        let body = envelope(field, &inner);
-        let taken = world.kept(body.to_string()).await;
-        assert_eq!(taken.len(), 1);
-        assert_eq!((taken[0].queue, taken[0].kind.as_str()), (QueueName::Inbound(0), "kept"));
-        assert_eq!((&taken[0].body["kind"], &taken[0].body["field"]), (&json!("other"), &json!(field)));
-        let kept: Value = serde_json::from_str(taken[0].body["body"].as_str().unwrap()).unwrap();
-        assert_eq!(kept, body["entry"][0]["changes"][0]);
-    }
-}
-
-#[tokio::test]
 async fn errors_beside_messages_are_kept_as_other() {
     let world = World::new();
     let mut body = messages(&[text("wamid.A", "Hi")]);
@@ -130,6 +75,22 @@ async fn a_number_that_nobody_knows_and_a_nul_pass_through() {
     let taken = world.kept(body.to_string()).await;
     assert_eq!(taken[0].body["phoneNumberId"], "999");
     assert_eq!(taken[0].body["reply"]["value"], "a\0b");
+}
+
+#[tokio::test]
+async fn numbers_where_texts_are_documented_are_read_as_texts() {
+    let world = World::new();
+    let sent = json!({"from": 16_505_551_234_i64, "id": 77, "timestamp": 1_750_269_342, "type": "text",
+        "text": {"body": 2}, "context": {"id": 12}});
+    let mut body = messages(&[sent]);
+    let value = &mut body["entry"][0]["changes"][0]["value"];
+    value["metadata"]["phone_number_id"] = json!(NUMBER.parse::<i64>().unwrap());
+    value["contacts"][0]["wa_id"] = json!(16_505_551_234_i64);
+    let taken = world.kept(body.to_string()).await;
+    let read: InboundMessage = serde_json::from_value(taken[0].body.clone()).unwrap();
+    assert_eq!((read.phone_number_id.as_str(), read.wamid.as_str(), read.sent_at), (NUMBER, "77", 1_750_269_342));
+    assert_eq!((read.sender.bsuid.as_deref(), read.sender.phone.as_deref()), (Some(BSUID), Some(PHONE)));
+    assert_eq!((read.context_id.as_deref(), read.reply), (Some("12"), flow_engine::Reply::Text("2".into())));
 }
 
 #[tokio::test]

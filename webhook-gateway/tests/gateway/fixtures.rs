@@ -68,6 +68,24 @@ pub fn every_type() -> Vec<(Value, &'static str)> {
             message("wamid.1", "interactive", json!({"type": "nfm_reply", "nfm_reply": {"response_json": "[]"}})),
             "wordless",
         ),
+        (
+            message(
+                "wamid.1",
+                "interactive",
+                json!({"type": "call_permission_reply",
+                "call_permission_reply": {"response": "accept", "expiration_timestamp": 1_750_269_342}}),
+            ),
+            "wordless",
+        ),
+        (
+            message(
+                "wamid.1",
+                "interactive",
+                json!({"type": "payment_method",
+                "payment_method": {"payment_method": "pix", "reference_id": "1"}}),
+            ),
+            "wordless",
+        ),
         (message("wamid.1", "interactive", Value::Null), "wordless"),
         (message("wamid.1", "button", json!({"payload": "p", "text": "Yes"})), "quick_reply"),
         (message("wamid.1", "location", json!({"latitude": 1.5, "longitude": -2})), "wordless"),
