@@ -3,13 +3,13 @@
 use anyhow::{Context, bail};
 use chrono::{DateTime, SecondsFormat};
 use flow_engine::{
-    Catalog, FlowId, FlowStatus, Timestamp,
+    Catalog, Flow, FlowId, FlowStatus, FlowVersion, Timestamp, VersionId, parse_triggers,
     validate::{self, Report},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::ports::flows::FlowRecord;
-use std::{fs, io::Read as _, path::Path};
+use std::{collections::HashSet, fs, io::Read as _, path::Path};
 
 /// One flow of a file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,11 +43,32 @@ impl Document {
         }
     }
 
-    /// What is to be said of it, beside the account's other flows.
-    pub fn check(&self, catalog: &Catalog) -> Report {
-        let id = FlowId::from(self.id.as_deref().unwrap_or("new"));
-        validate::check(&id, &self.triggers, &self.steps, catalog)
+    /// The flow it makes, as number `row` of those it came with.
+    pub fn flow(&self, row: usize, status: FlowStatus) -> Flow {
+        let row = i64::try_from(row).unwrap_or(i64::MAX);
+        let id = FlowId::from(self.id.clone().unwrap_or_else(|| format!("new {row}")).as_str());
+        Flow {
+            version: FlowVersion::parse(VersionId(row), id.clone(), &self.steps).into(),
+            id,
+            status,
+            triggers: parse_triggers(&self.triggers),
+            recipients: Vec::new(),
+            created_at: Timestamp(row),
+        }
     }
+}
+
+/// What is to be said of each document, beside `others` and the other documents.
+pub fn check(documents: &[Document], others: &Catalog) -> anyhow::Result<Vec<Report>> {
+    let mut flows = Vec::with_capacity(documents.len());
+    for (row, document) in documents.iter().enumerate() {
+        flows.push(document.flow(row + 1, document.status()?));
+    }
+    let replaced: HashSet<FlowId> = flows.iter().map(|flow| flow.id.clone()).collect();
+    let beside = others.flows().filter(|flow| !replaced.contains(&flow.id)).cloned();
+    let catalog = Catalog::new(beside.chain(flows.iter().cloned()).collect());
+    let each = flows.iter().zip(documents);
+    Ok(each.map(|(flow, own)| validate::check(&flow.id, &own.triggers, &own.steps, &catalog)).collect())
 }
 
 /// The flows of a file (`-` is standard input): one document, or an array of them.

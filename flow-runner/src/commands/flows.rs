@@ -72,17 +72,17 @@ fn imported(result: &Value) -> String {
 
 /// Checks files beside each other, without any data.
 fn lint(files: &[PathBuf], output: Output) -> anyhow::Result<()> {
-    let mut checked = Vec::new();
-    let mut errors = 0;
+    let (mut of, mut documents) = (Vec::new(), Vec::new());
     for file in files {
-        for flow in document::read(file)? {
-            let report = flow.check(&Catalog::default());
-            errors += report.errors.len();
-            checked.push(json!({
-                "file": file, "name": flow.name, "errors": report.errors, "warnings": report.warnings,
-            }));
-        }
+        documents.extend(document::read(file)?);
+        of.resize(documents.len(), file);
     }
+    let reports = document::check(&documents, &Catalog::default())?;
+    let errors: usize = reports.iter().map(|report| report.errors.len()).sum();
+    let findings_of = of.iter().zip(&documents).zip(&reports).map(|((file, flow), report)| {
+        json!({ "file": file, "name": flow.name, "errors": report.errors, "warnings": report.warnings })
+    });
+    let checked: Vec<Value> = findings_of.collect();
     let result = json!({ "items": checked });
     output.print(&result, |result| {
         items(result)

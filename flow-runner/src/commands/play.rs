@@ -2,16 +2,10 @@
 
 use crate::{cli::PlayArgs, document};
 use anyhow::{Context, bail};
-use flow_engine::{
-    Catalog, Content, Conversation, Flow, FlowStatus, FlowVersion, Flows, Input, MediaSource, Note, Reply, Rules,
-    Timestamp, VersionId, advance, parse_triggers,
-};
+use flow_engine::{Catalog, Content, Conversation, FlowStatus, Flows, Input, MediaSource, Note, Reply, Rules, advance};
 use owo_colors::OwoColorize;
 use shared::{Clock, SystemClock};
-use std::{
-    io::{self, BufRead as _, IsTerminal as _, Write as _},
-    sync::Arc,
-};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 const NUMBER: &str = "play";
 
@@ -72,18 +66,7 @@ fn catalog(args: &PlayArgs) -> anyhow::Result<Catalog> {
     if documents.is_empty() {
         bail!("{} holds no flow", args.file.display());
     }
-    let flows = documents.iter().enumerate().map(|(index, document)| {
-        let row = i64::try_from(index).unwrap_or(0) + 1;
-        let id = flow_engine::FlowId::from(document.id.clone().unwrap_or_else(|| row.to_string()).as_str());
-        Flow {
-            version: Arc::new(FlowVersion::parse(VersionId(row), id.clone(), &document.steps)),
-            id,
-            status: FlowStatus::Active,
-            triggers: parse_triggers(&document.triggers),
-            recipients: Vec::new(),
-            created_at: Timestamp(row),
-        }
-    });
+    let flows = documents.iter().enumerate().map(|(row, document)| document.flow(row + 1, FlowStatus::Active));
     Ok(Catalog::new(flows.collect()))
 }
 

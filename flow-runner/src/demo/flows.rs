@@ -4,9 +4,10 @@ use crate::document::Document;
 use anyhow::Context;
 use backends::Backends;
 
-const SAMPLES: [(&str, &str); 2] = [
+const SAMPLES: [(&str, &str); 3] = [
     ("test.json", include_str!("../../samples/test.json")),
     ("bakery.json", include_str!("../../samples/bakery.json")),
+    ("tour.json", include_str!("../../samples/tour.json")),
 ];
 
 /// Imports the samples.

@@ -3,7 +3,7 @@
 use crate::document::{self, Document};
 use anyhow::{Context, bail};
 use backends::Backends;
-use flow_engine::{FlowId, FlowStatus, Timestamp};
+use flow_engine::{FlowId, FlowStatus, Timestamp, validate::Report};
 use serde_json::{Value, json};
 use shared::{
     ids::{self, AccountId},
@@ -68,9 +68,10 @@ pub async fn import(
     keep_recipients: bool,
 ) -> anyhow::Result<Value> {
     let account = account(backends, named).await?;
+    let reports = document::check(&documents, &*backends.flows.catalog(&account).await?)?;
     let mut items = Vec::with_capacity(documents.len());
-    for document in documents {
-        items.push(import_one(backends, &account, document, keep_recipients).await?);
+    for (document, report) in documents.into_iter().zip(reports) {
+        items.push(import_one(backends, &account, document, report, keep_recipients).await?);
     }
     Ok(json!({ "items": items }))
 }
@@ -79,9 +80,9 @@ async fn import_one(
     backends: &Backends,
     account: &AccountId,
     document: Document,
+    report: Report,
     keep_recipients: bool,
 ) -> anyhow::Result<Value> {
-    let report = document.check(&*backends.flows.catalog(account).await?);
     let wanted = document.status()?;
     let status = if report.errors.is_empty() { wanted } else { FlowStatus::Inactive };
     let recipients = document.recipients.clone().filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
