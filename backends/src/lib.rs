@@ -4,6 +4,8 @@ mod connect;
 pub mod embedded;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod schema;
 pub mod sql;
 

@@ -11,6 +11,8 @@ mod feed;
 mod flows;
 mod installation;
 mod ledger;
+#[cfg(feature = "postgresql")]
+pub mod postgresql;
 mod remembered;
 pub(crate) mod rows;
 mod status_clock;
