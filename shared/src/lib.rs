@@ -15,6 +15,7 @@ pub mod partition;
 pub mod ports;
 pub mod runner;
 pub mod settings;
+pub mod sharing;
 pub mod shutdown;
 pub mod telemetry;
 
