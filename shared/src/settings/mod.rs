@@ -1,8 +1,10 @@
 //! Settings: defaults < file < environment < flags. Every key stands in `default.toml`; another key stops the start.
 
+mod about;
 mod sources;
 mod values;
 
+pub use about::{About, Effective, about, effective, findings};
 pub use sources::{Overrides, SettingsError};
 pub use values::{EncryptionKeys, PairRate, UnknownOutcomePolicy};
 

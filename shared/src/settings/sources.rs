@@ -143,30 +143,102 @@ impl Source for Texts {
     }
 }
 
-pub(super) fn load(overrides: &Overrides) -> Result<Settings, SettingsError> {
-    let known = keys(&File::from_str(DEFAULT, FileFormat::Toml)).map_err(|error| wrong(&error))?;
-    let mut builder = Config::builder().add_source(File::from_str(DEFAULT, FileFormat::Toml));
-    if let Some(path) = settings_file(overrides)? {
-        let file = File::from(path.as_path()).format(FileFormat::Toml);
-        let found =
-            keys(&file).map_err(|error| SettingsError::File { path: path.clone(), reason: error.to_string() })?;
-        check_known(&found, &known, &path.display().to_string())?;
-        builder = builder.add_source(file);
+/// All sources, read but not yet understood.
+pub(super) struct Sources {
+    /// Every key there is.
+    known: Vec<String>,
+    /// The settings file with the keys that stand in it.
+    file: Option<(PathBuf, Vec<String>)>,
+    /// Environment and flags, each text with where it came from.
+    texts: Texts,
+    /// What can't be taken.
+    pub problems: Vec<SettingsError>,
+}
+
+impl Sources {
+    /// Reads all sources. Only a file that can't be read at all ends it; other problems are collected.
+    pub fn read(overrides: &Overrides) -> Result<Self, SettingsError> {
+        let known = keys(&File::from_str(DEFAULT, FileFormat::Toml)).map_err(|error| wrong(&error))?;
+        let mut problems = Vec::new();
+        let mut file = None;
+        if let Some(path) = settings_file(overrides)? {
+            let found = keys(&toml(&path))
+                .map_err(|error| SettingsError::File { path: path.clone(), reason: error.to_string() })?;
+            for key in found.iter().filter(|key| !known.contains(key)) {
+                problems.push(unknown(key, path.display().to_string()));
+            }
+            file = Some((path, found));
+        }
+        let environment = overrides.environment.clone().unwrap_or_else(|| {
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
+        });
+        let mut texts = from_environment(&environment, &known, &mut problems);
+        let flags = overrides.values.iter().map(|(key, value, flag)| (key.clone(), (value.clone(), flag.clone())));
+        texts.0.extend(flags);
+        Ok(Self { known, file, texts, problems })
     }
-    let environment = overrides.environment.clone().unwrap_or_else(|| {
-        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
-    });
-    let texts = from_environment(&environment, &known)?;
-    let flags = overrides.values.iter().map(|(key, value, flag)| (key.clone(), (value.clone(), flag.clone())));
-    let mut origins = texts.clone();
-    origins.0.extend(flags);
-    let config = builder.add_source(origins.clone()).build().map_err(|error| wrong(&error))?;
-    let settings: Settings = config.try_deserialize().map_err(|error| match origins.culprit(&error) {
-        Some(origin) => SettingsError::Wrong(format!("{error} ({origin})")),
-        None => wrong(&error),
-    })?;
-    check_together(&settings)?;
+
+    /// The settings that they make.
+    pub fn settings(&self) -> Result<Settings, SettingsError> {
+        let config = self.config(&self.texts)?;
+        config.try_deserialize().map_err(|error| match self.texts.culprit(&error) {
+            Some(origin) => SettingsError::Wrong(format!("{error} ({origin})")),
+            None => wrong(&error),
+        })
+    }
+
+    fn config(&self, texts: &Texts) -> Result<Config, SettingsError> {
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULT, FileFormat::Toml));
+        if let Some((path, _)) = &self.file {
+            builder = builder.add_source(toml(path));
+        }
+        builder.add_source(texts.clone()).build().map_err(|error| wrong(&error))
+    }
+
+    /// Each key's value, as written, and where that came from.
+    pub fn values(&self) -> Result<BTreeMap<String, (String, String)>, SettingsError> {
+        let config = self.config(&self.texts)?;
+        let value = |key: &String| {
+            let text = config.get_string(key).map_err(|error| wrong(&error))?;
+            let origin = match (self.texts.0.get(key), &self.file) {
+                (Some((_, origin)), _) => origin.clone(),
+                (None, Some((path, found))) if found.contains(key) => path.display().to_string(),
+                _ => "default".to_owned(),
+            };
+            Ok((key.clone(), (text, origin)))
+        };
+        self.known.iter().map(value).collect()
+    }
+
+    /// The values that are wrong, each for itself: every key beside the defaults of all others.
+    pub fn wrong_values(&self) -> Result<Vec<SettingsError>, SettingsError> {
+        let mut found = Vec::new();
+        for (key, value) in self.values()? {
+            let texts = Texts([(key, value)].into());
+            let alone = Self { known: Vec::new(), file: None, texts, problems: Vec::new() };
+            found.extend(alone.settings().err());
+        }
+        Ok(found)
+    }
+}
+
+pub(super) fn load(overrides: &Overrides) -> Result<Settings, SettingsError> {
+    let mut sources = Sources::read(overrides)?;
+    if !sources.problems.is_empty() {
+        return Err(sources.problems.remove(0));
+    }
+    let settings = sources.settings()?;
+    let values = sources.values()?;
+    check_together(|key| values.get(key).is_some_and(|(text, _)| !text.is_empty()))?;
     Ok(settings)
+}
+
+fn toml(path: &Path) -> File<config::FileSourceFile, FileFormat> {
+    File::from(path).format(FileFormat::Toml)
+}
+
+fn unknown(key: &str, source_name: String) -> SettingsError {
+    SettingsError::UnknownKey { key: key.to_owned(), source_name }
 }
 
 fn wrong(error: &ConfigError) -> SettingsError {
@@ -194,39 +266,51 @@ fn keys(source: &dyn Source) -> Result<Vec<String>, ConfigError> {
     Ok(found)
 }
 
-fn check_known(found: &[String], known: &[String], source_name: &str) -> Result<(), SettingsError> {
-    match found.iter().find(|key| !known.contains(key)) {
-        Some(key) => Err(SettingsError::UnknownKey { key: key.clone(), source_name: source_name.to_owned() }),
-        None => Ok(()),
-    }
-}
-
-fn from_environment(environment: &[(String, String)], known: &[String]) -> Result<Texts, SettingsError> {
+fn from_environment(environment: &[(String, String)], known: &[String], problems: &mut Vec<SettingsError>) -> Texts {
     let mut texts = Texts::default();
     for (name, value) in environment.iter().filter(|(_, value)| !value.is_empty()) {
         if let Some(nested) = name.strip_prefix(NESTED) {
             let key = nested.to_ascii_lowercase().replace("__", ".");
-            if !known.contains(&key) {
-                return Err(SettingsError::UnknownKey { key, source_name: format!("environment variable {name}") });
+            if known.contains(&key) {
+                texts.0.insert(key, (value.clone(), format!("environment variable {name}")));
+            } else {
+                problems.push(unknown(&key, format!("environment variable {name}")));
             }
-            texts.0.insert(key, (value.clone(), format!("environment variable {name}")));
         } else if let Some((_, key)) = FIXED.iter().find(|(fixed, _)| fixed == name) {
             texts.0.insert((*key).to_owned(), (value.clone(), format!("environment variable {name}")));
         } else if let Some((_, key)) = FIXED.iter().find(|(fixed, _)| name.strip_suffix("_FILE") == Some(*fixed))
-            && SECRETS.contains(key)
+            && is_secret(key)
         {
-            let path = PathBuf::from(value);
-            let secret = std::fs::read_to_string(&path)
-                .map_err(|error| SettingsError::File { path, reason: error.to_string() })?;
-            texts.0.insert((*key).to_owned(), (secret.trim_end().to_owned(), format!("file named by {name}")));
+            match std::fs::read_to_string(value) {
+                Ok(secret) => {
+                    let text = (secret.trim_end().to_owned(), format!("file named by {name}"));
+                    texts.0.insert((*key).to_owned(), text);
+                }
+                Err(error) => {
+                    problems.push(SettingsError::File { path: value.into(), reason: error.to_string() });
+                }
+            }
         }
     }
-    Ok(texts)
+    texts
 }
 
-fn check_together(settings: &Settings) -> Result<(), SettingsError> {
-    let whatsapp = &settings.whatsapp;
-    let given = [whatsapp.phone_number_id.is_some(), whatsapp.access_token.is_some(), whatsapp.api_key.is_some()];
+/// Whether a key's value is to be shown to nobody.
+pub(super) fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key)
+}
+
+/// The environment variable of a key: its plain name, or the one made from sections.
+pub(super) fn variable(key: &str) -> String {
+    match FIXED.iter().find(|(_, fixed)| *fixed == key) {
+        Some((name, _)) => (*name).to_owned(),
+        None => format!("{NESTED}{}", key.to_ascii_uppercase().replace('.', "__")),
+    }
+}
+
+/// What belongs together is given together. `is_set` says whether a key has a value.
+pub(super) fn check_together(is_set: impl Fn(&str) -> bool) -> Result<(), SettingsError> {
+    let given = ["whatsapp.phone_number_id", "whatsapp.access_token", "whatsapp.api_key"].map(is_set);
     if given.contains(&true) && given.contains(&false) {
         return Err(SettingsError::Wrong(
             "WHATSAPP_PHONE_NUMBER_ID, WHATSAPP_ACCESS_TOKEN and FLOW_RUNNER_API_KEY belong together: \
