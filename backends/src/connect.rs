@@ -2,7 +2,10 @@
 
 use crate::{
     embedded::{self, DataDirectory, DirectoryError, EmbeddedQueue, LocalMembers, LocalSessions, OpenError},
-    sql::{Cipher, Db, Feed, SqlAccounts, SqlConversations, SqlFlows, SqlInstallation, SqlLedger, SqlStatusClock},
+    sql::{
+        Cipher, Db, Feed, SqlAccounts, SqlConversations, SqlDeadLetters, SqlFlows, SqlInstallation, SqlLedger,
+        SqlMessages, SqlRecipients, SqlStatusClock,
+    },
 };
 use migrations::Migrator;
 use sea_orm::{DatabaseConnection, DbErr};
@@ -13,11 +16,14 @@ use shared::{
         StoreError,
         accounts::Accounts,
         conversations::Conversations,
+        dead_letters::DeadLetters,
         flows::FlowStore,
         installation::Installation,
         ledger::Ledger,
         members::Members,
+        messages::MessageLog,
         queue::{Consumer, Publisher, QueueError},
+        recipients::Recipients,
         sessions::SessionCache,
         status_clock::StatusClock,
     },
@@ -49,6 +55,12 @@ pub struct Backends {
     pub ledger: Arc<dyn Ledger>,
     /// The statuses' clock.
     pub status_clock: Arc<dyn StatusClock>,
+    /// What was given up.
+    pub dead_letters: Arc<dyn DeadLetters>,
+    /// Recipients, by hand.
+    pub recipients: Arc<dyn Recipients>,
+    /// What came in.
+    pub messages: Arc<dyn MessageLog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Partitions of this installation.
@@ -143,7 +155,10 @@ fn assemble(
         flows,
         conversations: Arc::new(SqlConversations::new(db.clone(), clock.clone(), settings.send.attempts)),
         ledger: Arc::new(SqlLedger(db.clone())),
-        status_clock: Arc::new(SqlStatusClock(db)),
+        status_clock: Arc::new(SqlStatusClock(db.clone())),
+        dead_letters: Arc::new(SqlDeadLetters(db.clone())),
+        recipients: Arc::new(SqlRecipients(db.clone())),
+        messages: Arc::new(SqlMessages(db)),
         clock,
         partitions: settings.partitions,
         exclusive: true,

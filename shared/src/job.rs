@@ -68,6 +68,12 @@ impl LaneSeq {
     pub fn new(counter: i64, ordinal: usize) -> Self {
         Self(counter * ORDINALS + i64::try_from(ordinal).unwrap_or(ORDINALS - 1).min(ORDINALS - 1))
     }
+
+    /// The commit that made the job.
+    #[must_use]
+    pub fn counter(self) -> i64 {
+        self.0 / ORDINALS
+    }
 }
 
 /// A job as the worker makes it; the commit gives it its [`LaneSeq`].

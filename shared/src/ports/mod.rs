@@ -2,11 +2,15 @@
 
 pub mod accounts;
 pub mod conversations;
+pub mod dead_letters;
 pub mod flows;
 pub mod installation;
 pub mod ledger;
+pub mod listing;
 pub mod members;
+pub mod messages;
 pub mod queue;
+pub mod recipients;
 pub mod sessions;
 pub mod status_clock;
 

@@ -1,12 +1,12 @@
 //! Writing dead letters, in the transaction that ends what they stand for.
 
-use super::rows::insert;
+use crate::sql::rows::insert;
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use shared::{Timestamp, ids};
 
 /// What a letter holds. `kind` is `event` or `job`, `reason` one of the contract's words.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Letter {
+pub(in crate::sql) struct Letter {
     pub kind: &'static str,
     pub reason: &'static str,
     pub code: Option<i64>,
@@ -45,7 +45,11 @@ const COLUMNS: [&str; 17] = [
 ];
 
 /// Writes letters.
-pub(super) async fn write<C: ConnectionTrait>(tx: &C, letters: Vec<Letter>, now: Timestamp) -> Result<(), DbErr> {
+pub(in crate::sql) async fn write<C: ConnectionTrait>(
+    tx: &C,
+    letters: Vec<Letter>,
+    now: Timestamp,
+) -> Result<(), DbErr> {
     if letters.is_empty() {
         return Ok(());
     }

@@ -1,0 +1,116 @@
+//! What a replay of a letter would do, from the rows around it.
+
+use super::column;
+use crate::sql::rows::{corrupt, list};
+use sea_orm::{DbErr, QueryResult};
+use shared::{
+    Timestamp,
+    event::InboundMessage,
+    ids::{DeadLetterId, JobId},
+    job::{JobState, LaneSeq},
+    ports::dead_letters::{Facts, LetterKind, LetterState},
+};
+use std::time::Duration;
+
+/// Meta's customer service window, from the person's last message.
+const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// The reason of letters whose message may have arrived.
+const UNKNOWN_OUTCOME: &str = "unknown_outcome";
+
+/// So many letters with their job or message, number and recipient, oldest first. Who wrote an event to a number that
+/// nobody owned is known once somebody owns it.
+pub(super) fn select(count: usize) -> String {
+    format!(
+        "SELECT l.id, l.kind, l.state, l.reason, l.body, l.job_id, j.state AS job_state, j.lane_seq,
+            n.id AS number, n.paused, r.counter, r.last_message_at, m.state AS message_state,
+            EXISTS (SELECT 1 FROM messages later WHERE later.recipient_id = r.id AND later.state = 'handled'
+                AND later.received_at > COALESCE(m.received_at, l.created_at)) AS answered_since
+            FROM dead_letters l
+            LEFT JOIN jobs j ON j.id = l.job_id
+            LEFT JOIN phone_numbers n ON n.id = l.phone_number_id
+            LEFT JOIN recipients r ON r.id = COALESCE(l.recipient_id, (SELECT i.recipient_id FROM identities i
+                WHERE i.account_id = n.account_id AND i.kind IN ('bsuid', 'phone') AND i.value = l.recipient LIMIT 1))
+            LEFT JOIN messages m ON l.kind = 'event' AND m.event_id = l.event_id
+            WHERE l.id IN ({}) ORDER BY l.created_at, l.id",
+        list(count, 1)
+    )
+}
+
+/// A letter, judged.
+pub(super) struct Judged {
+    pub id: DeadLetterId,
+    pub facts: Facts,
+    pub subject: Subject,
+}
+
+/// What a letter stands for.
+pub(super) enum Subject {
+    Job(JobId),
+    Event(Box<InboundMessage>),
+    /// Nothing that can be replayed: its facts say so.
+    Nothing,
+}
+
+pub(super) fn read(rows: &[QueryResult], now: Timestamp) -> Result<Vec<Judged>, DbErr> {
+    rows.iter().map(|row| judged(row, now)).collect()
+}
+
+fn judged(row: &QueryResult, now: Timestamp) -> Result<Judged, DbErr> {
+    let id = column::<String>(row, "id")?.into();
+    let kind: String = column(row, "kind")?;
+    match LetterKind::parse(&kind).ok_or_else(|| corrupt("dead_letters.kind", kind))? {
+        LetterKind::Job => {
+            let job = column::<Option<String>>(row, "job_id")?;
+            let subject = job.map_or(Subject::Nothing, |job| Subject::Job(job.into()));
+            Ok(Judged { id, facts: of_job(row, now)?, subject })
+        }
+        LetterKind::Event => {
+            let body: String = column(row, "body")?;
+            let event = serde_json::from_str::<Box<InboundMessage>>(&body).ok();
+            let facts = of_event(row, event.as_deref(), now)?;
+            Ok(Judged { id, facts, subject: event.map_or(Subject::Nothing, Subject::Event) })
+        }
+    }
+}
+
+fn of_job(row: &QueryResult, now: Timestamp) -> Result<Facts, DbErr> {
+    let state: Option<String> = column(row, "job_state")?;
+    let made_by: Option<i64> = column::<Option<i64>>(row, "lane_seq")?.map(|seq| LaneSeq(seq).counter());
+    let counter: Option<i64> = column(row, "counter")?;
+    Ok(Facts {
+        dead: is_open(row)? && state.as_deref() == Some(JobState::Dead.as_str()),
+        number: has_number(row)?,
+        window: in_window(last_message(row)?, now),
+        unknown: column::<String>(row, "reason")? == UNKNOWN_OUTCOME,
+        moved_on: counter > made_by,
+    })
+}
+
+/// Without an event that can be read nobody knows which number it was for.
+fn of_event(row: &QueryResult, event: Option<&InboundMessage>, now: Timestamp) -> Result<Facts, DbErr> {
+    let state: Option<String> = column(row, "message_state")?;
+    let own = event.map(|event| Timestamp(event.sent_at.saturating_mul(1000)));
+    Ok(Facts {
+        dead: is_open(row)? && state.as_deref() != Some("handled"),
+        number: event.is_some() && has_number(row)?,
+        window: in_window(last_message(row)?.max(own), now),
+        unknown: false,
+        moved_on: column(row, "answered_since")?,
+    })
+}
+
+fn is_open(row: &QueryResult) -> Result<bool, DbErr> {
+    Ok(column::<String>(row, "state")? == LetterState::Open.as_str())
+}
+
+fn has_number(row: &QueryResult) -> Result<bool, DbErr> {
+    Ok(column::<Option<String>>(row, "number")?.is_some() && column::<Option<String>>(row, "paused")?.is_none())
+}
+
+fn last_message(row: &QueryResult) -> Result<Option<Timestamp>, DbErr> {
+    Ok(column::<Option<i64>>(row, "last_message_at")?.map(Timestamp))
+}
+
+fn in_window(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_some_and(|last| now.since(last) < WINDOW)
+}

@@ -1,0 +1,75 @@
+//! The table `dead_letters`: written by whoever gives something up, read and emptied by operators.
+
+mod judge;
+mod list;
+mod replay;
+mod write;
+
+pub(super) use write::{Letter, write};
+
+use super::{db::Db, rows::column, store_error};
+use async_trait::async_trait;
+use sea_orm::Value;
+use shared::{
+    Timestamp,
+    ids::DeadLetterId,
+    ports::{
+        Stored,
+        dead_letters::{Allowed, DeadLetter, DeadLetters, LetterFilter, Prospect, Replay},
+        listing::{Listed, Page},
+    },
+};
+
+/// The letters of an installation.
+#[derive(Debug)]
+pub struct SqlDeadLetters(pub Db);
+
+/// Ids as bound values.
+fn values(ids: &[DeadLetterId]) -> Vec<Value> {
+    ids.iter().map(|id| id.as_str().into()).collect()
+}
+
+#[async_trait]
+impl DeadLetters for SqlDeadLetters {
+    async fn list(&self, filter: &LetterFilter, page: &Page) -> Stored<Listed<DeadLetter>> {
+        list::list(&self.0, filter, page).await
+    }
+
+    async fn get(&self, id: &DeadLetterId) -> Stored<Option<DeadLetter>> {
+        list::get(&self.0, id).await
+    }
+
+    async fn prospects(
+        &self,
+        ids: &[DeadLetterId],
+        allowed: Allowed,
+        now: Timestamp,
+    ) -> Stored<Vec<(DeadLetterId, Prospect)>> {
+        const DOING: &str = "judging dead letters";
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.0.all(DOING, &judge::select(ids.len()), values(ids)).await?;
+        let judged = judge::read(&rows, now).map_err(|error| store_error(DOING, &error))?;
+        Ok(judged.into_iter().map(|judged| (judged.id, judged.facts.prospect(allowed))).collect())
+    }
+
+    async fn replay(
+        &self,
+        ids: &[DeadLetterId],
+        allowed: Allowed,
+        now: Timestamp,
+    ) -> Stored<Vec<(DeadLetterId, Replay)>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.0.write(replay::ReplayLetters { ids: ids.to_vec(), allowed, now }).await
+    }
+
+    async fn published(&self, ids: &[DeadLetterId], now: Timestamp) -> Stored<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.0.write(replay::Close { ids: ids.to_vec(), now }).await
+    }
+}
