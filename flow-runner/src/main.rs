@@ -7,12 +7,14 @@ mod document;
 mod operator;
 mod output;
 mod roles;
+mod usage;
 
 use clap::Parser;
 use cli::{Cli, Command};
 use output::Output;
 use shared::settings::SettingsError;
 use std::process::ExitCode;
+use usage::WrongUsage;
 
 /// Exit codes of the contract.
 const FAILED: u8 = 1;
@@ -46,6 +48,11 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Numbers(args) => commands::numbers::run(&cli.settings, &args, output).await,
         Command::Flows(args) => commands::flows::run(&cli.settings, &args, output).await,
         Command::Play(args) => commands::play::run(&args),
+        Command::Process(args) => commands::process::run(&cli.settings, args, output).await,
+        Command::Sessions(args) => commands::sessions::run(&cli.settings, args, output).await,
+        Command::Messages(args) => commands::messages::run(&cli.settings, args, output).await,
+        Command::DeadLetters(args) => commands::dead_letters::run(&cli.settings, args, output).await,
+        Command::Config(args) => commands::config::run(&cli.settings, &args, output),
         Command::Simulator(args) => {
             shared::telemetry::install_log("info");
             whatsapp_simulator::cli::run(*args).await
@@ -56,7 +63,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 /// Wrong settings are wrong usage; everything else failed.
 fn exit_code(error: &anyhow::Error) -> u8 {
     let settings = error.chain().any(|cause| {
-        cause.is::<SettingsError>() || matches!(cause.downcast_ref(), Some(backends::ConnectError::Settings(_)))
+        cause.is::<SettingsError>()
+            || cause.is::<WrongUsage>()
+            || matches!(cause.downcast_ref(), Some(backends::ConnectError::Settings(_)))
     });
     if settings { WRONG_USAGE } else { FAILED }
 }

@@ -28,6 +28,31 @@ pub fn field(value: &Value, name: &str) -> String {
     }
 }
 
+/// One thing, a field a line; what is nested stands below its name.
+pub fn fields(value: &Value) -> String {
+    let fields = value.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    let fields: Vec<(&String, &Value)> = fields.collect();
+    let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (name, field) in fields {
+        match field {
+            Value::String(plain) if !plain.contains(char::is_control) => {
+                text.push_str(&format!("{name:<width$}  {plain}\n"));
+            }
+            Value::Bool(_) | Value::Number(_) => text.push_str(&format!("{name:<width$}  {field}\n")),
+            nested => text.push_str(&format!("{name}\n  {}\n", format!("{nested:#}").replace('\n', "\n  "))),
+        }
+    }
+    text
+}
+
+/// Says to people that a list goes on, and how.
+pub fn more(output: Output, list: &Value) {
+    if let (false, Some(cursor)) = (output.json, list.get("nextCursor").and_then(Value::as_str)) {
+        anstream::eprintln!("there are more: --cursor {cursor}");
+    }
+}
+
 /// `items` of a list (or one thing alone) as columns under their names.
 pub fn table(value: &Value, columns: &[&str]) -> String {
     let rows: Vec<&Value> = match value.get("items").and_then(Value::as_array) {

@@ -1,8 +1,14 @@
 //! One command a file.
 
 pub mod accounts;
+pub mod config;
+pub mod dead_letters;
 pub mod flows;
+pub mod messages;
 pub mod migrate;
 pub mod numbers;
 pub mod play;
+pub mod process;
+mod replay;
 pub mod serve;
+pub mod sessions;

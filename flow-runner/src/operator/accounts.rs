@@ -1,8 +1,10 @@
 //! Tenants.
 
+use anyhow::bail;
 use backends::Backends;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use shared::ids::AccountId;
 
 pub async fn create(backends: &Backends, name: &str) -> anyhow::Result<Value> {
     let account = backends.accounts.create_account(name).await?;
@@ -20,4 +22,13 @@ pub async fn list(backends: &Backends) -> anyhow::Result<Value> {
         .map(|account| json!({ "accountId": account.id, "name": account.name, "createdAt": account.created_at }))
         .collect();
     Ok(json!({ "items": items }))
+}
+
+/// The account that is named, if one is.
+pub async fn if_named(backends: &Backends, named: Option<&str>) -> anyhow::Result<Option<AccountId>> {
+    let Some(id) = named else { return Ok(None) };
+    match backends.accounts.accounts().await?.into_iter().find(|account| account.id.as_str() == id) {
+        Some(account) => Ok(Some(account.id)),
+        None => bail!("there is no account {id}; `flow-runner accounts list` shows those there are"),
+    }
 }

@@ -1,5 +1,6 @@
 //! Flows of an account.
 
+use super::accounts;
 use crate::document::{self, Document};
 use anyhow::{Context, bail};
 use backends::Backends;
@@ -12,15 +13,13 @@ use shared::{
 
 /// The account that is meant: the one named, or the only one there is.
 async fn account(backends: &Backends, named: Option<&str>) -> anyhow::Result<AccountId> {
-    let accounts = backends.accounts.accounts().await?;
-    match (named, accounts.as_slice()) {
-        (Some(id), _) => match accounts.iter().find(|account| account.id.as_str() == id) {
-            Some(account) => Ok(account.id.clone()),
-            None => bail!("there is no account {id}; `flow-runner accounts list` shows those there are"),
-        },
-        (None, [only]) => Ok(only.id.clone()),
-        (None, []) => bail!("there is no account yet; `flow-runner accounts create NAME` makes one"),
-        (None, _) => bail!("there are several accounts; say which with --account ID"),
+    if let Some(account) = accounts::if_named(backends, named).await? {
+        return Ok(account);
+    }
+    match backends.accounts.accounts().await?.as_slice() {
+        [only] => Ok(only.id.clone()),
+        [] => bail!("there is no account yet; `flow-runner accounts create NAME` makes one"),
+        _ => bail!("there are several accounts; say which with --account ID"),
     }
 }
 

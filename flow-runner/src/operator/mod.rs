@@ -2,19 +2,30 @@
 //! data directory, and over a socket in it while another process does. Same output, same errors.
 
 mod accounts;
+mod dead_letters;
 mod flows;
+mod messages;
 mod numbers;
+mod process;
 mod reach;
+mod sessions;
 mod socket;
 
+pub use dead_letters::{Batch, Chosen};
+pub use messages::Wanted;
 pub use reach::operate;
+pub use sessions::Place;
 pub use socket::OperatorSocket;
 
 use crate::document::Document;
 use backends::Backends;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shared::ports::accounts::PAUSED_BY_HAND;
+use shared::{
+    ids::DeadLetterId,
+    ports::{accounts::PAUSED_BY_HAND, dead_letters::LetterFilter, listing::Page},
+};
+use std::time::Duration;
 
 /// One command, as it travels over the socket.
 #[derive(Debug, Serialize, Deserialize)]
@@ -81,6 +92,73 @@ pub enum Operation {
         /// Which.
         id: String,
     },
+    /// `process --number ID --from WHO TEXT`
+    Process {
+        /// The number that is written to.
+        number: String,
+        /// Who writes.
+        from: String,
+        /// What.
+        text: String,
+    },
+    /// `sessions list`
+    SessionsList {
+        /// Whose.
+        account: Option<String>,
+        /// Which part.
+        page: Page,
+    },
+    /// `sessions show RECIPIENT`
+    SessionsShow {
+        /// Whose.
+        account: Option<String>,
+        /// Who.
+        recipient: String,
+    },
+    /// `sessions set RECIPIENT`
+    SessionsSet {
+        /// Whose.
+        account: Option<String>,
+        /// Who.
+        recipient: String,
+        /// Where to.
+        place: Place,
+        /// How long a session lives.
+        ttl: Duration,
+    },
+    /// `sessions delete RECIPIENT`
+    SessionsDelete {
+        /// Whose.
+        account: Option<String>,
+        /// Who.
+        recipient: String,
+    },
+    /// `messages list`
+    MessagesList {
+        /// Which.
+        wanted: Wanted,
+        /// Which part.
+        page: Page,
+    },
+    /// `messages show ID`
+    MessagesShow {
+        /// Which.
+        id: String,
+    },
+    /// `dead-letters list`
+    DeadLettersList {
+        /// Which.
+        filter: LetterFilter,
+        /// Which part.
+        page: Page,
+    },
+    /// `dead-letters show ID`
+    DeadLettersShow {
+        /// Which.
+        id: DeadLetterId,
+    },
+    /// `dead-letters replay`
+    DeadLettersReplay(Batch),
 }
 
 /// Runs an operation; its result as the JSON that `--json` prints.
@@ -99,7 +177,30 @@ pub async fn run(operation: Operation, backends: &Backends) -> anyhow::Result<Va
             flows::import(backends, account.as_deref(), documents, keep_recipients).await
         }
         Operation::FlowsDelete { account, id } => flows::delete(backends, account.as_deref(), &id).await,
+        Operation::Process { number, from, text } => process::process(backends, &number, &from, &text).await,
+        Operation::SessionsList { account, page } => sessions::list(backends, account.as_deref(), &page).await,
+        Operation::SessionsShow { account, recipient } => {
+            sessions::show(backends, account.as_deref(), &recipient).await
+        }
+        Operation::SessionsSet { account, recipient, place, ttl } => {
+            sessions::set(backends, account.as_deref(), &recipient, &place, ttl).await
+        }
+        Operation::SessionsDelete { account, recipient } => {
+            sessions::delete(backends, account.as_deref(), &recipient).await
+        }
+        Operation::MessagesList { wanted, page } => messages::list(backends, wanted, &page).await,
+        Operation::MessagesShow { id } => messages::show(backends, &id).await,
+        Operation::DeadLettersList { filter, page } => dead_letters::list(backends, &filter, &page).await,
+        Operation::DeadLettersShow { id } => dead_letters::show(backends, &id).await,
+        Operation::DeadLettersReplay(batch) => dead_letters::replay(backends, batch).await,
     }
+}
+
+/// The partitions to publish to, their queues declared: an installation that never served gets those that are set.
+async fn queues(backends: &Backends) -> anyhow::Result<u16> {
+    let partitions = backends.installation.partitions(backends.partitions).await?;
+    backends.consumer.declare(partitions).await?;
+    Ok(partitions)
 }
 
 /// Imports flows into the only account there is.

@@ -1,0 +1,149 @@
+//! `dead-letters list|show|replay`.
+
+use super::{ListArgs, moment::Moment};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use flow_engine::Timestamp;
+use shared::ports::dead_letters::{LetterFilter, LetterState};
+
+/// Why a letter may have been written.
+const REASONS: [&str; 12] = [
+    "permanent_error",
+    "attempts_exhausted",
+    "unknown_outcome",
+    "window_closed",
+    "send_cap",
+    "too_old",
+    "run_limit",
+    "unknown_phone_number",
+    "kills_consumer",
+    "delivery_limit",
+    "undecodable",
+    "rejected_by_database",
+];
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: flow-runner dead-letters replay --reason attempts_exhausted --since 2h --dry-run")]
+pub struct DeadLettersArgs {
+    #[command(subcommand)]
+    pub what: DeadLetters,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeadLetters {
+    /// Show letters, oldest first
+    List {
+        #[command(flatten)]
+        filter: LetterFilterArgs,
+        /// What became of them
+        #[arg(long, value_enum, default_value = "open")]
+        state: ListedState,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Show one letter with all that was tried
+    Show {
+        /// The letter's id
+        id: String,
+    },
+    /// Put what open letters stand for back in motion
+    ///
+    /// Only what harms nobody is replayed. What was sent after all, may have arrived, has been left behind by its
+    /// conversation, lies outside the 24-hour window or waits for a number stays as it is, and is counted.
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct LetterFilterArgs {
+    /// Why it was written
+    #[arg(long, value_parser = PossibleValuesParser::new(REASONS), hide_possible_values = true)]
+    pub reason: Option<String>,
+    /// Meta's error code
+    #[arg(long)]
+    pub code: Option<i64>,
+    /// The flow it comes from
+    #[arg(long, value_name = "ID")]
+    pub flow: Option<String>,
+    /// The step it comes from
+    #[arg(long, value_name = "ID")]
+    pub step: Option<String>,
+    /// Whose it is
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
+    /// The business number
+    #[arg(long, value_name = "ID")]
+    pub number: Option<String>,
+    /// Not written before: 2h, 7d, 2026-11-22, 2026-11-22T08:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Moment>,
+}
+
+impl LetterFilterArgs {
+    /// The same as the ports take it, for letters in this state.
+    pub fn filter(&self, state: Option<LetterState>, now: Timestamp) -> LetterFilter {
+        LetterFilter {
+            state,
+            reason: self.reason.clone(),
+            code: self.code,
+            account: self.account.as_deref().map(Into::into),
+            number: self.number.as_deref().map(Into::into),
+            flow: self.flow.as_deref().map(Into::into),
+            step: self.step.as_deref().map(Into::into),
+            since: self.since.map(|since| since.seen_from(now)),
+            until: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum ListedState {
+    /// Somebody should look at it
+    Open,
+    /// Put back in motion
+    Replayed,
+    /// It turned out to have arrived
+    Settled,
+    /// Somebody decided that nothing is to be done
+    Discarded,
+    /// Whatever became of it
+    All,
+}
+
+impl ListedState {
+    /// The one state that is meant, if it is one.
+    pub fn only(self) -> Option<LetterState> {
+        Some(match self {
+            Self::Open => LetterState::Open,
+            Self::Replayed => LetterState::Replayed,
+            Self::Settled => LetterState::Settled,
+            Self::Discarded => LetterState::Discarded,
+            Self::All => return None,
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true)
+    .args(["ids", "all", "reason", "code", "flow", "step", "account", "number", "since"]))]
+pub struct ReplayArgs {
+    /// Letters by their ids
+    #[arg(value_name = "ID",
+        conflicts_with_all = ["all", "reason", "code", "flow", "step", "account", "number", "since"])]
+    pub ids: Vec<String>,
+    #[command(flatten)]
+    pub filter: LetterFilterArgs,
+    /// All open letters
+    #[arg(long)]
+    pub all: bool,
+    /// Only say what would happen
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also what may have arrived: it may be sent twice
+    #[arg(long)]
+    pub may_duplicate: bool,
+    /// Also what the conversation has left behind
+    #[arg(long)]
+    pub force: bool,
+    /// Don't ask
+    #[arg(long)]
+    pub yes: bool,
+}

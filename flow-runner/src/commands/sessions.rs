@@ -1,0 +1,63 @@
+//! `sessions list|show|set|delete`.
+
+use crate::{
+    cli::{Sessions, SessionsArgs, SetArgs, SettingsArgs},
+    operator::{Operation, Place, operate},
+    output::{Output, field, fields, more, table},
+    usage::WrongUsage,
+};
+use anyhow::Context;
+use shared::ids::RowVersion;
+use std::io::Read as _;
+
+const COLUMNS: [&str; 8] =
+    ["recipient", "recipientId", "accountId", "flowId", "currentStepId", "phoneNumberId", "updatedAt", "expiresAt"];
+
+pub async fn run(settings: &SettingsArgs, args: SessionsArgs, output: Output) -> anyhow::Result<()> {
+    let settings = settings.load()?;
+    shared::telemetry::install_log("warn");
+    let account = args.account;
+    match args.what {
+        Sessions::List { list } => {
+            let sessions = operate(&settings, Operation::SessionsList { account, page: list.page() }).await?;
+            output.print(&sessions, |sessions| table(sessions, &COLUMNS))?;
+            more(output, &sessions);
+            Ok(())
+        }
+        Sessions::Show { recipient } => {
+            let session = operate(&settings, Operation::SessionsShow { account, recipient }).await?;
+            output.print(&session, fields)
+        }
+        Sessions::Set(set) => {
+            let place = place(&set)?;
+            let (recipient, ttl) = (set.recipient, settings.session.ttl);
+            let operation = Operation::SessionsSet { account, recipient, place, ttl };
+            output.print(&operate(&settings, operation).await?, fields)
+        }
+        Sessions::Delete { recipient } => {
+            let ended = operate(&settings, Operation::SessionsDelete { account, recipient }).await?;
+            output.print(&ended, |ended| format!("ended the session of {}", field(ended, "recipientId")))
+        }
+    }
+}
+
+/// From the flags, else from standard input.
+fn place(args: &SetArgs) -> anyhow::Result<Place> {
+    if let (Some(flow), Some(step)) = (&args.flow, &args.step) {
+        return Ok(Place {
+            flow_id: flow.clone(),
+            flow_version: None,
+            current_step_id: step.clone(),
+            phone_number_id: args.number.clone(),
+            row_version: args.row_version.map(RowVersion),
+        });
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).context("can't read standard input")?;
+    let wrong = |error| {
+        WrongUsage(format!(
+            "standard input holds no session ({error}); give --flow and --step, or JSON with flowId and currentStepId"
+        ))
+    };
+    Ok(serde_json::from_str(&text).map_err(wrong)?)
+}
