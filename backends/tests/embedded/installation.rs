@@ -57,6 +57,9 @@ impl Installation {
             members: backends.members.clone(),
             installation: backends.installation.clone(),
             status_clock: backends.status_clock.clone(),
+            dead_letters: backends.dead_letters.clone(),
+            recipients: backends.recipients.clone(),
+            messages: backends.messages.clone(),
             clock,
         };
         let beside = Self::connection(&directory.path().join("data/flow-runner.db")).await;

@@ -8,7 +8,7 @@ use flow_engine::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shared::{
-    event::{Event, InboundMessage},
+    event::Event,
     ids::DeadLetterId,
     job::JobRef,
     ports::{
@@ -94,7 +94,7 @@ async fn hand_over(
             }
             Replay::Event(event) => {
                 letters.push(id);
-                events.push(event);
+                events.push(Event::Message(event));
                 Prospect::WouldSend
             }
         });
@@ -114,10 +114,9 @@ async fn hand_over(
     Ok(prospects)
 }
 
-async fn publish(backends: &Backends, events: Vec<Box<InboundMessage>>) -> anyhow::Result<()> {
+async fn publish(backends: &Backends, events: Vec<Event>) -> anyhow::Result<()> {
     let partitions = queues(backends).await?;
-    let batch: Result<Vec<_>, _> =
-        events.into_iter().map(|event| Event::Message(event).into_publish(partitions)).collect();
+    let batch: Result<Vec<_>, _> = events.into_iter().map(|event| event.into_publish(partitions)).collect();
     Ok(backends.publisher.publish(batch?).await?)
 }
 

@@ -2,11 +2,14 @@
 
 pub mod accounts;
 pub mod conversations;
+pub mod dead_letters;
 pub mod flows;
 pub mod installation;
 pub mod ledger;
 pub mod members;
+pub mod messages;
 pub mod queue;
+pub mod recipients;
 pub mod record;
 pub mod sessions;
 pub mod status_clock;

@@ -16,10 +16,13 @@ use shared::{
     ports::{
         accounts::Accounts,
         conversations::{CommitOutcome, Conversations, EventCommit, RecipientRow},
+        dead_letters::DeadLetters,
         flows::FlowStore,
         installation::Installation,
         ledger::{ClaimOutcome, Ledger, Outcome, Settlement},
         members::Members,
+        messages::MessageLog,
+        recipients::Recipients,
         sessions::SessionCache,
         status_clock::StatusClock,
     },
@@ -54,6 +57,12 @@ pub struct Ports {
     pub installation: Arc<dyn Installation>,
     /// The statuses' clock.
     pub status_clock: Arc<dyn StatusClock>,
+    /// What was given up.
+    pub dead_letters: Arc<dyn DeadLetters>,
+    /// Recipients, by hand.
+    pub recipients: Arc<dyn Recipients>,
+    /// What came in.
+    pub messages: Arc<dyn MessageLog>,
     /// The clock that all of them read; it begins at [`NOW`].
     pub clock: Arc<StandingClock>,
 }

@@ -84,6 +84,28 @@ macro_rules! record_conformance {
             what_was_claimed_is_told_oldest_first
             a_long_lane_makes_no_claim_slow
         );
+        $crate::record_conformance!(@each $harness; dead_letters:
+            letters_are_listed_oldest_first_a_page_at_a_time
+            letters_are_chosen_by_what_they_hold
+            a_replayed_job_is_queued_in_its_place_with_fresh_tries
+            a_job_is_replayed_once_whoever_asks
+            what_would_do_harm_is_left_unless_asked_for
+            what_can_not_go_out_is_left_whatever_is_asked_for
+            a_status_of_an_old_attempt_does_not_end_a_replayed_one
+            an_event_to_a_number_that_is_known_by_now_is_replayed
+            an_event_that_was_handled_or_left_behind_is_not_replayed
+            letters_that_are_not_there_are_left_out
+        );
+        $crate::record_conformance!(@each $harness; recipients:
+            those_in_a_session_are_listed_while_it_lives
+            a_recipient_is_named_by_each_of_its_ids
+            who_is_placed_stands_there_and_what_was_read_before_is_stale
+        );
+        $crate::record_conformance!(@each $harness; messages:
+            the_log_shows_what_came_in_newest_first
+            the_log_is_asked_by_kind_recipient_and_time
+            an_entry_is_found_by_our_id_and_by_metas
+        );
         $crate::record_conformance!(@each $harness; accounts:
             a_key_opens_its_account_and_no_other
             neither_key_nor_token_stands_in_the_database
