@@ -1,22 +1,12 @@
 //! Operator commands: the same beside a serving process and without one.
 
-mod support;
-
+use crate::{
+    run,
+    support::{Installation, whatsapp},
+};
 use serde_json::Value;
-use std::{io::Write as _, process::Stdio};
-use support::{Installation, whatsapp};
+use std::process::Stdio;
 use whatsapp_simulator::Statuses;
-
-/// Runs a command; its exit code, its JSON.
-fn run(installation: &Installation, args: &[&str], input: &str) -> (i32, Value) {
-    let mut command = installation.command(&[args, &["--json"]].concat());
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-    child.stdin.take().expect("an input").write_all(input.as_bytes()).expect("written");
-    let output = child.wait_with_output().expect("it ends");
-    let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-    (output.status.code().expect("a code"), json)
-}
 
 /// Everything an operator does here, as a list of (exit code, result).
 fn everything(installation: &Installation, number: &str) -> Vec<(i32, Value)> {
