@@ -13,6 +13,8 @@ mod flows;
 mod installation;
 mod ledger;
 mod messages;
+#[cfg(test)]
+mod plans;
 #[cfg(feature = "postgresql")]
 pub mod postgresql;
 mod recipients;

@@ -31,6 +31,7 @@ pub struct DeadLettersArgs {
 #[derive(Debug, Subcommand)]
 pub enum DeadLetters {
     /// Show letters, oldest first
+    #[command(after_help = "Example: flow-runner dead-letters list --code 131026 --since 7d")]
     List {
         #[command(flatten)]
         filter: LetterFilterArgs,
@@ -41,6 +42,7 @@ pub enum DeadLetters {
         list: ListArgs,
     },
     /// Show one letter with all that was tried
+    #[command(after_help = "Example: flow-runner dead-letters show 0199b1f4-5a3c-7c1e-9f5e-2b7c3d1a4e6f")]
     Show {
         /// The letter's id
         id: String,
@@ -49,6 +51,7 @@ pub enum DeadLetters {
     ///
     /// Only what harms nobody is replayed. What was sent after all, may have arrived, has been left behind by its
     /// conversation, lies outside the 24-hour window or waits for a number stays as it is, and is counted.
+    #[command(after_help = "Example: flow-runner dead-letters replay --reason unknown_phone_number --yes")]
     Replay(ReplayArgs),
 }
 

@@ -13,6 +13,7 @@ pub struct MessagesArgs {
 #[derive(Debug, Subcommand)]
 pub enum Messages {
     /// Show what came in, newest first
+    #[command(after_help = "Example: flow-runner messages list --recipient 15550001111 --since 24h")]
     List {
         /// Meta's type (text, interactive, image …); unrecognized: what could not be read; other: fields that are none
         /// of ours
@@ -31,6 +32,7 @@ pub enum Messages {
         list: ListArgs,
     },
     /// Show one of them with its content and what was made of it
+    #[command(after_help = "Example: flow-runner messages show wamid.HBgLMTU1NTAwMDExMTE=")]
     Show {
         /// Meta's id (wamid.…) or ours (eventId)
         id: String,

@@ -16,11 +16,13 @@ pub struct SessionsArgs {
 #[derive(Debug, Subcommand)]
 pub enum Sessions {
     /// Show who is in a session
+    #[command(after_help = "Example: flow-runner sessions list --account default --limit 20")]
     List {
         #[command(flatten)]
         list: ListArgs,
     },
     /// Show where somebody stands
+    #[command(after_help = "Example: flow-runner sessions show +15550001111")]
     Show {
         /// A phone, a user id (CC.…), or a recipient id
         recipient: String,
@@ -29,8 +31,10 @@ pub enum Sessions {
     ///
     /// Without --flow and --step, a session is read from standard input: JSON with flowId and currentStepId, as
     /// `sessions show --json` prints it. With its rowVersion it is only taken when nothing has moved since.
+    #[command(after_help = "Example: flow-runner sessions set 15550001111 --flow menu --step hello")]
     Set(SetArgs),
     /// End somebody's session
+    #[command(after_help = "Example: flow-runner sessions delete 15550001111")]
     Delete {
         /// A phone, a user id (CC.…), or a recipient id
         recipient: String,

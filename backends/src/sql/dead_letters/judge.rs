@@ -114,3 +114,13 @@ fn last_message(row: &QueryResult) -> Result<Option<Timestamp>, DbErr> {
 fn in_window(last: Option<Timestamp>, now: Timestamp) -> bool {
     last.is_some_and(|last| now.since(last) < WINDOW)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::plans::assert_uses;
+
+    #[tokio::test]
+    async fn a_letter_is_judged_from_indexes() {
+        assert_uses(&super::select(3), &["messages_event", "messages_recipient"]).await;
+    }
+}
