@@ -61,7 +61,7 @@ struct Replaying<'a> {
 }
 
 impl Replaying<'_> {
-    /// Whether it is meant: a question on a terminal, wrong usage elsewhere.
+    /// Whether it is meant: a question on a terminal, where there is something to do; wrong usage elsewhere.
     async fn ask(&self) -> anyhow::Result<()> {
         if !std::io::stdin().is_terminal() {
             let hint = "nobody is here to be asked: look with --dry-run first, then say --yes, or name the letters";
@@ -69,6 +69,9 @@ impl Replaying<'_> {
         }
         let counts = self.all(true).await?;
         let replayed = counts.get(&Prospect::WouldSend).copied().unwrap_or_default();
+        if replayed == 0 {
+            return Ok(());
+        }
         anstream::eprint!("Replay {replayed} of {} dead letters? [y/N] ", total(&counts));
         std::io::stderr().flush()?;
         let mut answer = String::new();
@@ -82,7 +85,7 @@ impl Replaying<'_> {
     /// All batches.
     async fn all(&self, dry_run: bool) -> anyhow::Result<Counts> {
         let mut counts = Counts::new();
-        let mut progress = Progress::new(if dry_run { "looked at" } else { "replayed" });
+        let mut progress = Progress::new(dry_run);
         let named: Vec<DeadLetterId> = self.args.ids.iter().map(|id| id.as_str().into()).collect();
         for ids in named.chunks(BATCH as usize) {
             self.batch(Chosen::Ids(ids.to_vec()), dry_run, &mut counts).await?;
@@ -148,20 +151,24 @@ fn hints(counts: &Counts) {
 
 /// How far things are: one line on a terminal, a line now and then elsewhere.
 struct Progress {
-    doing: &'static str,
+    dry_run: bool,
     clock: SystemClock,
     shown: Duration,
     terminal: bool,
 }
 
 impl Progress {
-    fn new(doing: &'static str) -> Self {
+    fn new(dry_run: bool) -> Self {
         let clock = SystemClock::default();
-        Self { doing, shown: clock.boot(), clock, terminal: std::io::stderr().is_terminal() }
+        Self { dry_run, shown: clock.boot(), clock, terminal: std::io::stderr().is_terminal() }
     }
 
     fn show(&mut self, counts: &Counts) {
-        let line = || format!("{} of {} {}", counts.get(&Prospect::WouldSend).unwrap_or(&0), total(counts), self.doing);
+        let replayed = counts.get(&Prospect::WouldSend).copied().unwrap_or_default();
+        let line = || match self.dry_run {
+            true => format!("looked at {}", total(counts)),
+            false => format!("looked at {}, replayed {replayed}", total(counts)),
+        };
         if self.terminal {
             anstream::eprint!("\r{}", line());
         } else if self.clock.boot() - self.shown >= NOW_AND_THEN {
