@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use backends::{
     redis::{Redis, RedisMembers, RedisSessions},
     sql::{
-        Cipher, Db, Feed, SqlAccounts, SqlConversations, SqlFlows, SqlInstallation, SqlLedger, SqlStatusClock,
-        postgresql,
+        Cipher, Db, Feed, SqlAccounts, SqlConversations, SqlDeadLetters, SqlFlows, SqlInstallation, SqlLedger,
+        SqlMessages, SqlRecipients, SqlStatusClock, postgresql,
     },
 };
 use redis::Commands as _;
@@ -64,7 +64,10 @@ impl Installation {
             sessions: Arc::new(RedisSessions(redis.clone())),
             members: Arc::new(RedisMembers::new(redis, "test")),
             installation: Arc::new(SqlInstallation(db.clone())),
-            status_clock: Arc::new(SqlStatusClock(db)),
+            status_clock: Arc::new(SqlStatusClock(db.clone())),
+            dead_letters: Arc::new(SqlDeadLetters(db.clone())),
+            recipients: Arc::new(SqlRecipients(db.clone())),
+            messages: Arc::new(SqlMessages(db)),
             clock,
         };
         Self { ports, beside, database, tasks, _stopped: stop.clone().drop_guard(), stop, _redis: own }

@@ -76,6 +76,7 @@ pub async fn set(
         expires_at: now.plus(ttl),
         asked_at: now,
         misses: 0,
+        stack: Vec::new(),
     };
     put(backends, recipient, Some(session), place.row_version).await
 }

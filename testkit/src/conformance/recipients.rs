@@ -20,6 +20,7 @@ fn session(step: &str, expires_at: Timestamp) -> Session {
         expires_at,
         asked_at: NOW,
         misses: 0,
+        stack: Vec::new(),
     }
 }
 

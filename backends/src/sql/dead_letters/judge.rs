@@ -2,6 +2,7 @@
 
 use super::column;
 use crate::sql::rows::{corrupt, list};
+use flow_engine::Content;
 use sea_orm::{DbErr, QueryResult};
 use shared::{
     Timestamp,
@@ -21,7 +22,7 @@ const UNKNOWN_OUTCOME: &str = "unknown_outcome";
 /// nobody owned is known once somebody owns it.
 pub(super) fn select(count: usize) -> String {
     format!(
-        "SELECT l.id, l.kind, l.state, l.reason, l.body, l.job_id, j.state AS job_state, j.lane_seq,
+        "SELECT l.id, l.kind, l.state, l.reason, l.body, l.job_id, j.state AS job_state, j.lane_seq, j.content,
             n.id AS number, n.paused, r.counter, r.last_message_at, m.state AS message_state,
             EXISTS (SELECT 1 FROM messages later WHERE later.recipient_id = r.id AND later.state = 'handled'
                 AND later.received_at > COALESCE(m.received_at, l.created_at)) AS answered_since
@@ -80,7 +81,7 @@ fn of_job(row: &QueryResult, now: Timestamp) -> Result<Facts, DbErr> {
     Ok(Facts {
         dead: is_open(row)? && state.as_deref() == Some(JobState::Dead.as_str()),
         number: has_number(row)?,
-        window: in_window(last_message(row)?, now),
+        window: is_template(row)? || in_window(last_message(row)?, now),
         unknown: column::<String>(row, "reason")? == UNKNOWN_OUTCOME,
         moved_on: counter > made_by,
     })
@@ -97,6 +98,13 @@ fn of_event(row: &QueryResult, event: Option<&InboundMessage>, now: Timestamp) -
         unknown: false,
         moved_on: column(row, "answered_since")?,
     })
+}
+
+/// A template may be sent at any time.
+fn is_template(row: &QueryResult) -> Result<bool, DbErr> {
+    let content: Option<String> = column(row, "content")?;
+    let content = content.and_then(|json| serde_json::from_str::<Content>(&json).ok());
+    Ok(matches!(content, Some(Content::Template { .. })))
 }
 
 fn is_open(row: &QueryResult) -> Result<bool, DbErr> {
