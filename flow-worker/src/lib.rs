@@ -7,6 +7,7 @@ mod hand_over;
 mod kept;
 mod load;
 mod messages;
+mod person;
 mod recipient;
 mod session_cache;
 mod statuses;

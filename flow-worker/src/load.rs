@@ -1,11 +1,13 @@
 //! Step 1: where the writer of a message stands.
 
-use crate::{recipient::RecipientIds, session_cache::PatientCache};
+use crate::{person::Person, recipient::RecipientIds, session_cache::PatientCache};
 use flow_engine::Conversation;
 use shared::{
+    event::InboundMessage,
     ids::{AccountId, Identities, RecipientId, RowVersion},
     ports::{Stored, conversations::Conversations, sessions::SessionRecord},
 };
+use std::sync::Arc;
 
 /// A recipient as it was read.
 #[derive(Debug)]
@@ -16,56 +18,83 @@ pub(crate) struct Loaded {
     pub conversation: Conversation,
     /// What is known of who it is, this message included.
     pub identities: Identities,
-    /// Whether that is more than the row knows.
+    /// Whether the row knows something else.
     pub link: bool,
+    /// A business-scoped id that it had before.
+    pub formerly: Option<Arc<str>>,
+    /// Further rows of this very person, which become one with it.
+    pub absorbs: Vec<(RecipientId, RowVersion)>,
 }
 
-/// Asks the cache, then SQL. `trust_cache` is off after a commit found the cache to be stale.
-pub(crate) async fn load(
-    account: &AccountId,
-    who: &Identities,
-    ids: &RecipientIds,
-    cache: &PatientCache,
-    record: &dyn Conversations,
-    trust_cache: bool,
-) -> Stored<Loaded> {
-    if trust_cache {
-        for id in ids.candidates(account, who) {
-            if let Some(found) = cache.get(account, &id).await
+/// Where recipients are read.
+pub(crate) struct Sources<'a> {
+    pub ids: &'a RecipientIds,
+    pub cache: &'a PatientCache,
+    pub record: &'a dyn Conversations,
+}
+
+impl Sources<'_> {
+    /// Asks the cache, then SQL. Not the `first` time means that a commit found what was loaded to be stale: then the cache
+    /// isn't trusted, and where there is still nobody the id that would be his is another's.
+    pub async fn load(&self, account: &AccountId, message: &InboundMessage, first: bool) -> Stored<Loaded> {
+        let who = &message.sender;
+        if first
+            && message.previously.is_none()
+            && let Some(found) = self.cached(account, who).await
+        {
+            return Ok(found);
+        }
+        let now = self.record.find(account, who).await?;
+        let before = match &message.previously {
+            Some(previously) => self.record.find(account, previously).await?.into_iter().next(),
+            None => None,
+        };
+        let person = Person { message, now, before };
+        let identities = person.identities();
+        let former = message.previously.as_ref().and_then(|previously| previously.bsuid.clone());
+        let formerly = former.filter(|former| identities.bsuid.as_ref() != Some(former));
+        let Some(rows) = person.rows() else {
+            // Nobody without an identity becomes an event.
+            let known = self.ids.candidates(account, &identities).next().filter(|_| first);
+            return Ok(Loaded {
+                recipient_id: known.unwrap_or_else(RecipientIds::draw),
+                expected: None,
+                conversation: Conversation::default(),
+                identities,
+                link: true,
+                formerly,
+                absorbs: Vec::new(),
+            });
+        };
+        Ok(Loaded {
+            link: identities != rows.stays.identities || formerly.is_some() || !rows.absorbed.is_empty(),
+            recipient_id: rows.stays.id,
+            expected: Some(rows.stays.version),
+            conversation: rows.conversation,
+            identities,
+            formerly,
+            absorbs: rows.absorbed,
+        })
+    }
+
+    async fn cached(&self, account: &AccountId, who: &Identities) -> Option<Loaded> {
+        for id in self.ids.candidates(account, who) {
+            if let Some(found) = self.cache.get(account, &id).await
                 && agrees(&found, who)
             {
-                return Ok(Loaded {
+                return Some(Loaded {
                     expected: Some(found.row_version),
                     conversation: found.conversation(),
                     identities: found.identities.clone(),
                     recipient_id: found.recipient_id,
                     link: false,
+                    formerly: None,
+                    absorbs: Vec::new(),
                 });
             }
         }
+        None
     }
-    if let Some(row) = record.find(account, who).await? {
-        let identities = Identities {
-            bsuid: who.bsuid.clone().or_else(|| row.identities.bsuid.clone()),
-            phone: who.phone.clone().or_else(|| row.identities.phone.clone()),
-        };
-        return Ok(Loaded {
-            recipient_id: row.id,
-            expected: Some(row.version),
-            conversation: row.conversation,
-            link: identities != row.identities,
-            identities,
-        });
-    }
-    // Nobody without an identity becomes an event.
-    let recipient_id = ids.candidates(account, who).next().unwrap_or_else(|| "unknown".into());
-    Ok(Loaded {
-        recipient_id,
-        expected: None,
-        conversation: Conversation::default(),
-        identities: who.clone(),
-        link: true,
-    })
 }
 
 /// Whether the record knows all that the message says of who wrote it. Otherwise SQL must tell.

@@ -3,7 +3,7 @@
 use crate::{
     hand_over::HandOver,
     kept,
-    load::{Loaded, load},
+    load::{Loaded, Sources},
     recipient::RecipientIds,
     session_cache::PatientCache,
 };
@@ -108,24 +108,26 @@ impl Messages {
             tracing::warn!(event.id = %message.event_id, number = %message.phone_number_id, "unknown phone number: dead-lettered");
             return Ok(Verdict::Done);
         };
+        let account = &number.account_id;
+        let sources = Sources { ids: &self.ids, cache: &self.cache, record: &*self.record };
         for tries in 0..STALE_TRIES {
-            let loaded =
-                load(&number.account_id, &message.sender, &self.ids, &self.cache, &*self.record, tries == 0).await?;
-            let transition = self.transition(&number.account_id, message, &loaded).await?;
-            let advance = self.effect(&number.account_id, &loaded, &transition);
+            let loaded = sources.load(account, message, tries == 0).await?;
+            let transition = self.transition(account, message, &loaded).await?;
+            let advance = self.effect(account, &loaded, &transition);
             let version = advance.version;
             let commit = EventCommit { message: message.clone(), effect: Effect::Advance(Box::new(advance)) };
-            let account = &number.account_id;
             match self.committer.commit(commit).await? {
                 CommitOutcome::Committed(jobs) => {
                     self.record_advance(message, &loaded, &transition);
                     self.hand_over.publish(&jobs).await;
+                    self.forget_others(account, message, &loaded).await;
                     self.cache(account, loaded, transition, version).await;
                     return Ok(Verdict::Done);
                 }
                 CommitOutcome::AlreadyHandled(jobs) => {
                     metrics::counter!("flow_runner_events_total", "result" => "duplicate").increment(1);
                     self.hand_over.publish(&jobs).await;
+                    self.forget_others(account, message, &loaded).await;
                     self.cache.delete(account, &loaded.recipient_id).await;
                     return Ok(Verdict::Done);
                 }
@@ -180,6 +182,8 @@ impl Messages {
             version: RowVersion::draw(),
             identities: loaded.identities.clone(),
             link: loaded.link,
+            formerly: loaded.formerly.clone(),
+            absorbs: loaded.absorbs.clone(),
             conversation: transition.conversation.clone(),
             jobs: jobs.collect(),
             // Notes are our own types: they always have a JSON form.
@@ -198,9 +202,23 @@ impl Messages {
             recipient.id = %loaded.recipient_id,
             step = transition.conversation.session.as_ref().map(|session| session.current_step_id.0.as_ref()),
             sends = transition.sends.len(),
+            absorbs = loaded.absorbs.len(),
             notes = ?transition.notes,
             "event.advance"
         );
+    }
+
+    /// After a change of identity, what the cache holds of rows that became one, or under ids of before.
+    async fn forget_others(&self, account: &AccountId, message: &InboundMessage, loaded: &Loaded) {
+        for (absorbed, _) in &loaded.absorbs {
+            self.cache.delete(account, absorbed).await;
+        }
+        if let Some(previously) = &message.previously {
+            let all = self.ids.candidates(account, previously).chain(self.ids.candidates(account, &message.sender));
+            for id in all {
+                self.cache.delete(account, &id).await;
+            }
+        }
     }
 
     /// Step 5.

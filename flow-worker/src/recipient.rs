@@ -1,8 +1,9 @@
-//! Recipient ids: made from the account and the first identity seen, so that the cache can be asked before SQL.
+//! Recipient ids: made from the account and the first identity seen, so that the cache can be asked before SQL; drawn where
+//! that id is taken, because phones are recycled and ids are not.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use shared::ids::{AccountId, Identities, RecipientId};
+use shared::ids::{self, AccountId, Identities, RecipientId};
 
 /// Half of the hash is as many bits as a UUID has.
 const BYTES: usize = 16;
@@ -37,6 +38,12 @@ impl RecipientIds {
         bsuid.into_iter().chain(phone).map(move |(kind, value)| self.id(account, kind, value))
     }
 
+    /// An id that is nobody's: found by way of SQL only.
+    #[must_use]
+    pub fn draw() -> RecipientId {
+        ids::fresh().replace('-', "").into()
+    }
+
     fn id(&self, account: &AccountId, kind: &str, value: &str) -> RecipientId {
         let mut mac = self.key.clone();
         for part in [account.as_str(), kind, value] {
@@ -54,12 +61,14 @@ mod tests {
     #[test]
     fn ids_differ_by_account_kind_value_and_key() {
         let ids = RecipientIds::new(&[1; 32]);
+        let drawn = [RecipientIds::draw(), RecipientIds::draw()];
         let who = Identities { bsuid: Some("US.1".into()), phone: Some("1".into()) };
         let mut all: Vec<RecipientId> = ids.candidates(&"a".into(), &who).collect();
         all.extend(ids.candidates(&"b".into(), &who));
         all.extend(RecipientIds::new(&[2; 32]).candidates(&"a".into(), &who));
+        all.extend(drawn);
         let unique: std::collections::HashSet<_> = all.iter().collect();
-        assert_eq!(unique.len(), 6);
+        assert_eq!(unique.len(), 8);
         assert!(all.iter().all(|id| id.as_str().len() == 32));
     }
 }

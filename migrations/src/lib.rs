@@ -4,6 +4,7 @@
 
 mod m20261122_000001_initial;
 mod m20261122_000002_embedded_queue;
+mod m20261122_000003_merged_recipients;
 
 use sea_orm_migration::prelude::*;
 
@@ -14,7 +15,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_initial::Migration), Box::new(m20261122_000002_embedded_queue::Migration)]
+        vec![
+            Box::new(m20261122_000001_initial::Migration),
+            Box::new(m20261122_000002_embedded_queue::Migration),
+            Box::new(m20261122_000003_merged_recipients::Migration),
+        ]
     }
 }
 

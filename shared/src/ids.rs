@@ -42,7 +42,8 @@ string_id!(
     PhoneNumberId
 );
 string_id!(
-    /// A WhatsApp user as one account knows it: a keyed hash of (account, first identity seen), 32 hex digits.
+    /// A WhatsApp user as one account knows it: a keyed hash of (account, first identity seen), 32 hex digits; drawn where
+    /// that is somebody else's already.
     RecipientId
 );
 string_id!(

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub const JOB: &str = "job";
 /// The version of its schema.
 pub const SCHEMA: u16 = 1;
-/// Jobs that one event can make at most, and room for those of a merge: the ordinal's share of `lane_seq`.
+/// Jobs that one event can make at most: the ordinal's share of `lane_seq`.
 const ORDINALS: i64 = 1_000;
 
 /// Where a job stands. The only transitions are those of `ARCHITECTURE.md`, each conditional on the state it leaves.
@@ -73,6 +73,12 @@ impl LaneSeq {
     #[must_use]
     pub fn counter(self) -> i64 {
         self.0 / ORDINALS
+    }
+
+    /// What moves the places of one recipient's jobs behind all that another's commits up to `counter` have made.
+    #[must_use]
+    pub fn shift_behind(counter: i64) -> i64 {
+        counter * ORDINALS
     }
 }
 

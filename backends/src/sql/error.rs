@@ -4,7 +4,13 @@ use sea_orm::{DbErr, RuntimeErr, sqlx};
 use shared::ports::StoreError;
 
 /// A transaction that found the world changed under it: repeat it.
-pub(crate) const COUNTS_DIFFER: &str = "row counts differ";
+const COUNTS_DIFFER: &str = "row counts differ";
+
+/// Under the locks rows are as they were read: if as many as expected were not written, the world changed, and the
+/// transaction is rolled back.
+pub(super) fn expect_rows(written: u64, expected: usize) -> Result<(), DbErr> {
+    if written == expected as u64 { Ok(()) } else { Err(DbErr::Custom(COUNTS_DIFFER.to_owned())) }
+}
 
 /// Sorts an error.
 pub fn store_error(doing: &'static str, error: &DbErr) -> StoreError {

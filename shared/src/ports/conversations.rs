@@ -8,6 +8,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use flow_engine::{Conversation, Timestamp};
+use std::sync::Arc;
 
 /// A recipient's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct RecipientRow {
     pub conversation: Conversation,
     /// Drawn anew by each commit; a commit must name it.
     pub version: RowVersion,
+    /// When it was made: of several rows of one person the oldest stays.
+    pub created_at: Timestamp,
 }
 
 /// The whole effect of one message.
@@ -53,8 +56,14 @@ pub struct Advance {
     pub version: RowVersion,
     /// All that is known of who it is, now.
     pub identities: Identities,
-    /// Whether that is more than the row knew: the identities are to lead to this recipient from now on.
+    /// Whether the row knew something else: the identities are to lead to this recipient from now on, a phone it had
+    /// before no more, and what is still to be sent goes where they say.
     pub link: bool,
+    /// A business-scoped id of before, which is to lead to this recipient too.
+    pub formerly: Option<Arc<str>>,
+    /// Other rows of the same person, as they were read. They become tombstones that point to this one, and it takes over
+    /// all that was theirs.
+    pub absorbs: Vec<(RecipientId, RowVersion)>,
     /// Where it stands now.
     pub conversation: Conversation,
     /// What to send.
@@ -93,8 +102,9 @@ pub enum StatusOutcome {
 #[async_trait]
 pub trait Conversations: Send + Sync {
     /// The recipient that these identities belong to: by business-scoped id, then by phone; a phone counts only if that
-    /// recipient has no business-scoped id or the same one (numbers are recycled).
-    async fn find(&self, account: &AccountId, who: &Identities) -> Stored<Option<RecipientRow>>;
+    /// recipient has no business-scoped id or the same one (numbers are recycled). Where each leads to a row of its own,
+    /// both rows are that person's, to be made one. Nothing but a former id of somebody leads to him alone.
+    async fn find(&self, account: &AccountId, who: &Identities) -> Stored<Vec<RecipientRow>>;
     /// Commits a batch in one transaction, in which every event stands alone. One outcome for each, in order.
     async fn commit(&self, batch: Vec<EventCommit>) -> Stored<Vec<CommitOutcome>>;
     /// Gives a message up that the record can't handle by itself: dead-lettered `rejected_by_database`, once.

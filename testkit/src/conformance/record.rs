@@ -111,7 +111,7 @@ pub async fn committed(record: &dyn RecordHarness, event: EventCommit) -> Vec<Jo
 
 /// The recipient of a person, by phone.
 pub async fn find(record: &dyn RecordHarness, person: &str) -> Option<RecipientRow> {
-    record.ports().conversations.find(&ACCOUNT.into(), &phone_of(person)).await.expect("find")
+    record.ports().conversations.find(&ACCOUNT.into(), &phone_of(person)).await.expect("find").into_iter().next()
 }
 
 /// Lets a person write once more, which makes so many jobs.

@@ -37,7 +37,7 @@ impl SqlConversations {
 
 #[async_trait]
 impl Conversations for SqlConversations {
-    async fn find(&self, account: &AccountId, who: &Identities) -> Stored<Option<RecipientRow>> {
+    async fn find(&self, account: &AccountId, who: &Identities) -> Stored<Vec<RecipientRow>> {
         find::find(&self.db, account, who).await
     }
 

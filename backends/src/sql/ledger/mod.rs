@@ -4,7 +4,7 @@ mod claim;
 pub(super) mod letters;
 mod lookup;
 #[cfg(test)]
-mod plans;
+pub(super) mod plans;
 mod settle;
 mod unknown;
 

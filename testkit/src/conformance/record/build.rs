@@ -69,6 +69,8 @@ pub fn event(person: &str, wamid: &str) -> EventBuilder {
         version: RowVersion::draw(),
         identities: who,
         link: true,
+        formerly: None,
+        absorbs: Vec::new(),
         conversation: conversation(wamid),
         jobs: Vec::new(),
         notes: "[]".into(),

@@ -37,7 +37,7 @@ macro_rules! record_conformance {
             a_recycled_phone_does_not_open_a_strangers_session
             a_phone_known_without_a_business_scoped_id_is_linked_to_it
             a_phone_moves_to_its_new_owner_and_away_from_the_old_one
-            the_old_owner_of_a_phone_comes_again_when_it_moves_in_the_same_batch
+            who_loses_and_who_takes_a_phone_go_one_after_the_other
             of_two_who_take_one_phone_in_a_batch_the_second_comes_again
             identities_with_nul_are_found_again
         );

@@ -1,24 +1,29 @@
 //! The one transaction of design: under the locks of the batch's recipients, drop what is stale or was handled before,
 //! and write the rest by multi-row statements.
 
-use super::rows::{self, Phone};
+use super::{
+    absorb,
+    identities::{self, Identity},
+    plan::{Locked, Plan, Touched, World, Written},
+    rows,
+};
 use crate::sql::{
     clean::clean,
     db::{Transaction, all, for_update},
     dead_letters,
-    error::COUNTS_DIFFER,
+    error::expect_rows,
     rows::{column, list, placeholders},
 };
 use async_trait::async_trait;
-use sea_orm::{DatabaseTransaction, DbErr, Value};
+use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
 use shared::{
     Timestamp,
-    ids::RecipientId,
+    ids::{Identities, RecipientId},
     job::{JobRef, LaneSeq},
-    ports::conversations::{Advance, CommitOutcome, Effect, EventCommit},
+    ports::conversations::{Advance, CommitOutcome, EventCommit},
 };
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
@@ -48,58 +53,46 @@ impl Transaction for CommitBatch {
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<Vec<CommitOutcome>, DbErr> {
         rows::make_recipients(tx, &self.events, self.now).await?;
-        let owners = rows::phone_owners(tx, &self.events).await?;
+        let owners = identities::owners(tx, self.advances()).await?;
         let locked = self.lock_recipients(tx, &owners).await?;
         let known = self.known_messages(tx).await?;
-        let mut plan = self.plan(&locked, &known);
-        let moving = self.move_phones(&mut plan, &owners);
+        let plan = self.plan(&World { locked: &locked, owners: &owners }, &known);
         self.write(tx, &plan).await?;
-        for (recipient, phone) in &moving {
-            rows::take_phone(tx, recipient, phone, self.now).await?;
-        }
         self.outcomes(tx, plan, &known).await
     }
 }
 
-/// What is to be done with each event.
-enum Plan {
-    /// It is written; its recipient's commit counter becomes this.
-    Write { counter: i64 },
-    /// It was handled before.
-    Handled,
-    /// Load again.
-    Stale,
-}
-
 impl CommitBatch {
     fn advances(&self) -> impl Iterator<Item = &Advance> {
-        self.events.iter().filter_map(|event| match &event.effect {
-            Effect::Advance(advance) => Some(&**advance),
-            Effect::UnknownNumber => None,
-        })
+        self.events.iter().filter_map(rows::advance)
     }
 
-    /// Version and counter of the batch's recipients, and of those who may lose a phone to them, locked in id order.
+    /// The rows of the batch's recipients, of those they absorb, and of those who may lose a phone to them, locked in id
+    /// order.
     async fn lock_recipients(
         &self,
         tx: &DatabaseTransaction,
-        owners: &HashMap<Phone, RecipientId>,
-    ) -> Result<HashMap<RecipientId, (i64, i64)>, DbErr> {
+        owners: &HashMap<Identity, RecipientId>,
+    ) -> Result<HashMap<RecipientId, Locked>, DbErr> {
+        let absorbed = self.advances().flat_map(|advance| advance.absorbs.iter().map(|(id, _)| id));
         let ids: HashSet<&RecipientId> =
-            self.advances().map(|advance| &advance.recipient_id).chain(owners.values()).collect();
+            self.advances().map(|advance| &advance.recipient_id).chain(absorbed).chain(owners.values()).collect();
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
         let lock = for_update(tx);
         let sql = format!(
-            "SELECT id, version, counter FROM recipients WHERE id IN ({}) ORDER BY id{lock}",
+            "SELECT id, version, counter, phone, bsuid FROM recipients WHERE id IN ({}) ORDER BY id{lock}",
             list(ids.len(), 1)
         );
         let values = ids.into_iter().map(|id| id.as_str().into()).collect();
-        let rows = all(tx, &sql, values).await?;
-        rows.iter()
-            .map(|row| Ok((column::<String>(row, "id")?.into(), (column(row, "version")?, column(row, "counter")?))))
-            .collect()
+        let locked = |row: &QueryResult| {
+            let identity = |name| Ok::<_, DbErr>(column::<Option<String>>(row, name)?.map(Into::into));
+            let identities = Identities { bsuid: identity("bsuid")?, phone: identity("phone")? };
+            let row_of = Locked { version: column(row, "version")?, counter: column(row, "counter")?, identities };
+            Ok((column::<String>(row, "id")?.into(), row_of))
+        };
+        all(tx, &sql, values).await?.iter().map(locked).collect()
     }
 
     async fn known_messages(&self, tx: &DatabaseTransaction) -> Result<HashMap<MessageKey, Known>, DbErr> {
@@ -126,9 +119,9 @@ impl CommitBatch {
             .collect()
     }
 
-    fn plan(&self, locked: &HashMap<RecipientId, (i64, i64)>, known: &HashMap<MessageKey, Known>) -> Vec<Plan> {
+    fn plan(&self, world: &World<'_>, known: &HashMap<MessageKey, Known>) -> Vec<Plan> {
         let mut messages = HashSet::new();
-        let mut recipients = HashSet::new();
+        let mut touched = Touched::default();
         self.events
             .iter()
             .map(|event| {
@@ -137,73 +130,33 @@ impl CommitBatch {
                     return Plan::Handled;
                 }
                 // The second of two equal messages, or of two events of one recipient, comes again when the first stands.
-                if !messages.insert(key) {
-                    return Plan::Stale;
-                }
-                let Effect::Advance(advance) = &event.effect else { return Plan::Write { counter: 0 } };
-                let expected = advance.expected.map_or(rows::JUST_MADE, |version| version.0);
-                match locked.get(&advance.recipient_id) {
-                    Some((version, counter)) if *version == expected && recipients.insert(&advance.recipient_id) => {
-                        Plan::Write { counter: counter + 1 }
-                    }
-                    _ => Plan::Stale,
-                }
+                if messages.insert(key) { touched.plan(event, world) } else { Plan::Stale }
             })
             .collect()
     }
 
-    /// A phone that another recipient takes is taken from whom it belonged to: from whom, in id order, and which. Events
-    /// of those in this batch were advanced with a phone that isn't theirs any more; they come again, and so does the
-    /// second of two events that take one phone.
-    fn move_phones(&self, plan: &mut [Plan], owners: &HashMap<Phone, RecipientId>) -> BTreeSet<(RecipientId, String)> {
-        let (mut taken, mut takers, mut losers) = (HashSet::new(), HashSet::new(), HashSet::new());
-        let mut moving = BTreeSet::new();
-        for (event, plan) in self.events.iter().zip(plan.iter_mut()) {
-            let Some((phone, to)) = rows::linked_phone(event).filter(|_| matches!(plan, Plan::Write { .. })) else {
-                continue;
-            };
-            let from = owners.get(&phone).filter(|from| *from != to);
-            if losers.contains(to) || taken.contains(&phone) || from.is_some_and(|from| takers.contains(from)) {
-                *plan = Plan::Stale;
-                continue;
-            }
-            takers.insert(to);
-            if let Some(from) = from {
-                losers.insert(from);
-                moving.insert((from.clone(), phone.1.clone()));
-            }
-            taken.insert(phone);
-        }
-        for (event, plan) in self.events.iter().zip(plan) {
-            let Effect::Advance(advance) = &event.effect else { continue };
-            if matches!(plan, Plan::Write { .. }) && losers.contains(&advance.recipient_id) {
-                *plan = Plan::Stale;
-            }
-        }
-        moving
-    }
-
     async fn write(&self, tx: &DatabaseTransaction, plan: &[Plan]) -> Result<(), DbErr> {
-        let written: Vec<(&EventCommit, i64)> = self
+        let written: Vec<Written<'_>> = self
             .events
             .iter()
             .zip(plan)
             .filter_map(|(event, plan)| match plan {
-                Plan::Write { counter } => Some((event, *counter)),
+                Plan::Write(step) => Some(Written { event, step }),
                 Plan::Handled | Plan::Stale => None,
             })
             .collect();
         if written.is_empty() {
             return Ok(());
         }
-        let events = || written.iter().map(|(event, _)| *event);
+        let events = || written.iter().map(|written| written.event);
         expect_rows(rows::write_messages(tx, events()).await?, written.len())?;
-        rows::write_identities(tx, events()).await?;
+        identities::lead(tx, written.iter().flat_map(|written| &written.step.links).collect()).await?;
         rows::write_recipients(tx, &written, self.now).await?;
         let jobs = rows::job_rows(&written, self.now);
         let count = jobs.len();
         expect_rows(rows::write_jobs(tx, jobs).await?, count)?;
-        dead_letters::write(tx, events().filter_map(rows::letter).collect(), self.now).await
+        dead_letters::write(tx, events().filter_map(rows::letter).collect(), self.now).await?;
+        absorb::move_on(tx, &written, self.now).await
     }
 
     async fn outcomes(
@@ -221,7 +174,7 @@ impl CommitBatch {
             .collect();
         let queued = rows::queued_jobs(tx, &handled).await?;
         let outcome = |(event, plan): (&EventCommit, Plan)| match plan {
-            Plan::Write { counter } => CommitOutcome::Committed(job_refs(event, counter)),
+            Plan::Write(step) => CommitOutcome::Committed(job_refs(event, step.counter)),
             Plan::Stale => CommitOutcome::Stale,
             Plan::Handled => {
                 let event_id = known.get(&key(event)).map(|known| known.event_id.as_str()).unwrap_or_default();
@@ -233,7 +186,7 @@ impl CommitBatch {
 }
 
 fn job_refs(event: &EventCommit, counter: i64) -> Vec<JobRef> {
-    let Effect::Advance(advance) = &event.effect else { return Vec::new() };
+    let Some(advance) = rows::advance(event) else { return Vec::new() };
     let to_ref = |(ordinal, job): (usize, &shared::job::NewJob)| JobRef {
         job_id: job.id.clone(),
         phone_number_id: event.message.phone_number_id.clone(),
@@ -241,9 +194,4 @@ fn job_refs(event: &EventCommit, counter: i64) -> Vec<JobRef> {
         lane_seq: LaneSeq::new(counter, ordinal),
     };
     advance.jobs.iter().enumerate().map(to_ref).collect()
-}
-
-/// Under the locks no row can be there already: if one is, the world changed, and the batch is rolled back.
-fn expect_rows(written: u64, expected: usize) -> Result<(), DbErr> {
-    if written == expected as u64 { Ok(()) } else { Err(DbErr::Custom(COUNTS_DIFFER.to_owned())) }
 }

@@ -1,6 +1,9 @@
 //! Group commit: many events in one transaction, each of which stands alone.
 
+mod absorb;
 mod batch;
+mod identities;
+mod plan;
 mod refused;
 mod rows;
 

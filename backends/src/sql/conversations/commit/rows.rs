@@ -1,20 +1,19 @@
 //! The rows of a batch.
 
+use super::plan::Written;
 use crate::sql::{
-    clean::clean,
-    db::{all, execute},
+    db::all,
     dead_letters::Letter,
-    rows::{column, insert, list, placeholders},
+    rows::{column, insert, list},
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use shared::{
     Timestamp,
     event::InboundMessage,
-    ids::{Identities, RecipientId, RowVersion},
     job::{JobRef, LaneSeq},
     ports::conversations::{Advance, Effect, EventCommit},
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// The version of a recipient's row between its insertion and its first commit.
 pub(super) const JUST_MADE: i64 = 0;
@@ -25,7 +24,8 @@ const DEAD: &str = "dead";
 /// A message that was dead-lettered and is being replayed: the next event of it is handled.
 pub(super) const PENDING: &str = "pending";
 
-fn advance(event: &EventCommit) -> Option<&Advance> {
+/// The step of a conversation that an event is, if it is one.
+pub(super) fn advance(event: &EventCommit) -> Option<&Advance> {
     match &event.effect {
         Effect::Advance(advance) => Some(advance),
         Effect::UnknownNumber => None,
@@ -104,34 +104,10 @@ pub(super) async fn write_messages(
     insert(tx, "messages", &columns, events.into_iter().map(row).collect(), &tail).await
 }
 
-/// Leads identities to their recipients: a recycled phone moves.
-pub(super) async fn write_identities(
-    tx: &DatabaseTransaction,
-    events: impl Iterator<Item = &EventCommit>,
-) -> Result<(), DbErr> {
-    let mut rows: Vec<[String; 4]> = Vec::new();
-    for advance in events.filter_map(advance).filter(|advance| advance.link) {
-        let Identities { bsuid, phone } = &advance.identities;
-        let mut add = |kind: &str, value: &Option<std::sync::Arc<str>>| {
-            if let Some(value) = value {
-                let [account, recipient] = [advance.account_id.as_str(), advance.recipient_id.as_str()];
-                rows.push([account.to_owned(), kind.to_owned(), value.to_string(), recipient.to_owned()]);
-            }
-        };
-        add("bsuid", bsuid);
-        add("phone", phone);
-    }
-    rows.sort();
-    rows.dedup_by(|a, b| a[..3] == b[..3]);
-    let rows = rows.into_iter().map(|row| row.map(Value::from).to_vec()).collect();
-    let tail = "ON CONFLICT (account_id, kind, value) DO UPDATE SET recipient_id = excluded.recipient_id";
-    insert(tx, "identities", &["account_id", "kind", "value", "recipient_id"], rows, tail).await.map(drop)
-}
-
 /// Writes where the recipients stand now.
 pub(super) async fn write_recipients(
     tx: &DatabaseTransaction,
-    written: &[(&EventCommit, i64)],
+    written: &[Written<'_>],
     now: Timestamp,
 ) -> Result<(), DbErr> {
     let columns = [
@@ -154,7 +130,7 @@ pub(super) async fn write_recipients(
             THEN recipients.last_message_at ELSE excluded.last_message_at END,
         updated_at = excluded.updated_at";
     let mut rows = Vec::with_capacity(written.len());
-    for (event, counter) in written {
+    for Written { event, step } in written {
         let Some(advance) = advance(event) else { continue };
         let conversation =
             serde_json::to_string(&advance.conversation).map_err(|error| DbErr::Custom(error.to_string()))?;
@@ -166,7 +142,7 @@ pub(super) async fn write_recipients(
             event.message.profile_name.as_deref().into(),
             conversation.into(),
             advance.version.0.into(),
-            (*counter).into(),
+            step.counter.into(),
             event.message.sent_at.saturating_mul(1000).into(),
             now.0.into(),
             now.0.into(),
@@ -176,52 +152,6 @@ pub(super) async fn write_recipients(
     rows.sort_by(|(a, _), (b, _)| a.cmp(b));
     let rows = rows.into_iter().map(|(_, row)| row).collect();
     insert(tx, "recipients", &columns, rows, tail).await.map(drop)
-}
-
-/// A phone of an account.
-pub(super) type Phone = (String, String);
-
-/// The phone that this event leads to its recipient from now on, if it does.
-pub(super) fn linked_phone(event: &EventCommit) -> Option<(Phone, &RecipientId)> {
-    let advance = advance(event).filter(|advance| advance.link)?;
-    let phone = advance.identities.phone.as_deref()?;
-    Some(((advance.account_id.to_string(), clean(phone)), &advance.recipient_id))
-}
-
-/// Whom the phones that these events link belong to now.
-pub(super) async fn phone_owners(
-    tx: &DatabaseTransaction,
-    events: &[EventCommit],
-) -> Result<HashMap<Phone, RecipientId>, DbErr> {
-    let phones: BTreeSet<Phone> = events.iter().filter_map(|event| Some(linked_phone(event)?.0)).collect();
-    if phones.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let sql = format!(
-        "SELECT account_id, value, recipient_id FROM identities WHERE kind = 'phone' AND (account_id, value) IN (VALUES {})",
-        placeholders(phones.len(), 2, 1)
-    );
-    let values = phones.into_iter().flat_map(|(account, phone)| [account.into(), phone.into()]).collect();
-    let rows = all(tx, &sql, values).await?;
-    rows.iter()
-        .map(|row| {
-            let phone = (column(row, "account_id")?, column(row, "value")?);
-            Ok((phone, column::<String>(row, "recipient_id")?.into()))
-        })
-        .collect()
-}
-
-/// Takes its phone from a recipient: it is another's now, and nothing may be sent there for this one. Its version is drawn
-/// anew, so that what others remember of it is stale.
-pub(super) async fn take_phone(
-    tx: &DatabaseTransaction,
-    recipient: &RecipientId,
-    phone: &str,
-    now: Timestamp,
-) -> Result<(), DbErr> {
-    let sql = "UPDATE recipients SET phone = NULL, version = $3, updated_at = $4 WHERE id = $1 AND phone = $2";
-    let version = RowVersion::draw().0;
-    execute(tx, sql, vec![recipient.as_str().into(), phone.into(), version.into(), now.0.into()]).await.map(drop)
 }
 
 const JOB_COLUMNS: [&str; 20] = [
@@ -247,9 +177,9 @@ const JOB_COLUMNS: [&str; 20] = [
     "updated_at",
 ];
 
-pub(super) fn job_rows(written: &[(&EventCommit, i64)], now: Timestamp) -> Vec<Vec<Value>> {
+pub(super) fn job_rows(written: &[Written<'_>], now: Timestamp) -> Vec<Vec<Value>> {
     let mut rows = Vec::new();
-    for (event, counter) in written {
+    for Written { event, step } in written {
         let Some(advance) = advance(event) else { continue };
         for (ordinal, job) in advance.jobs.iter().enumerate() {
             // Content is our own type: it always has a JSON form.
@@ -259,7 +189,7 @@ pub(super) fn job_rows(written: &[(&EventCommit, i64)], now: Timestamp) -> Vec<V
                 advance.account_id.as_str().into(),
                 event.message.phone_number_id.as_str().into(),
                 advance.recipient_id.as_str().into(),
-                LaneSeq::new(*counter, ordinal).0.into(),
+                LaneSeq::new(step.counter, ordinal).0.into(),
                 event.message.event_id.as_str().into(),
                 job.flow_id.0.as_ref().into(),
                 job.flow_version.0.into(),
