@@ -1,6 +1,8 @@
 //! The worker's one transaction: many events, each of which stands alone.
 
 pub mod finding;
+pub mod merging;
+pub mod recycling;
 
 use super::record::{
     ACCOUNT, NOW, NUMBER, RecordHarness, claim, commit, committed, count, event, find, job_column, letters,

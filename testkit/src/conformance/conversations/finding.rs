@@ -1,28 +1,32 @@
 //! Who is writing: by business-scoped id, then by phone, and never a stranger.
 
-use crate::conformance::record::{ACCOUNT, RecordHarness, commit, committed, event, recipient_of};
+use crate::conformance::record::{ACCOUNT, NOW, RecordHarness, commit, committed, event, recipient_of};
 use shared::{
     ids::Identities,
     ports::conversations::{CommitOutcome, RecipientRow},
 };
 
-const PHONE: &str = "16505551234";
+pub(super) const PHONE: &str = "16505551234";
 
-fn who(bsuid: Option<&str>, phone: Option<&str>) -> Identities {
+pub(super) fn who(bsuid: Option<&str>, phone: Option<&str>) -> Identities {
     Identities { bsuid: bsuid.map(Into::into), phone: phone.map(Into::into) }
 }
 
-async fn found(record: &dyn RecordHarness, bsuid: Option<&str>, phone: Option<&str>) -> Option<RecipientRow> {
+pub(super) async fn found(
+    record: &dyn RecordHarness,
+    bsuid: Option<&str>,
+    phone: Option<&str>,
+) -> Option<RecipientRow> {
     record.ports().conversations.find(&ACCOUNT.into(), &who(bsuid, phone)).await.expect("find").into_iter().next()
 }
 
 /// The name behind what is found.
-async fn name(record: &dyn RecordHarness, bsuid: Option<&str>, phone: Option<&str>) -> Option<String> {
+pub(super) async fn name(record: &dyn RecordHarness, bsuid: Option<&str>, phone: Option<&str>) -> Option<String> {
     let row = found(record, bsuid, phone).await?;
     Some(row.id.as_str().trim_start_matches("recipient-of-").to_owned())
 }
 
-async fn make(record: &dyn RecordHarness, person: &str, bsuid: Option<&str>, phone: Option<&str>) {
+pub(super) async fn make(record: &dyn RecordHarness, person: &str, bsuid: Option<&str>, phone: Option<&str>) {
     committed(record, event(person, &format!("wamid.of.{person}")).who(bsuid, phone).build()).await;
 }
 
@@ -56,6 +60,27 @@ pub async fn the_business_scoped_id_goes_before_the_phone(record: &dyn RecordHar
     make(record, "ann", Some("US.1"), None).await;
     make(record, "ben", None, Some(PHONE)).await;
     assert_eq!(name(record, Some("US.1"), Some(PHONE)).await.as_deref(), Some("ann"));
+}
+
+/// Who wrote by phone once and by id once, and by both now, is one person with two rows.
+pub async fn two_rows_of_one_person_are_both_found(record: &dyn RecordHarness) {
+    make(record, "ann", None, Some(PHONE)).await;
+    make(record, "twin", Some("US.1"), None).await;
+    let both = record.ports().conversations.find(&ACCOUNT.into(), &who(Some("US.1"), Some(PHONE))).await.expect("find");
+    let ids: Vec<_> = both.iter().map(|row| &row.id).collect();
+    assert_eq!(ids, [&recipient_of("twin"), &recipient_of("ann")]);
+    assert!(both.iter().all(|row| row.created_at == NOW), "{both:?}");
+}
+
+/// The phone beside a former id is somebody else's meanwhile.
+pub async fn a_former_id_leads_to_its_person_alone(record: &dyn RecordHarness) {
+    let change = event("ann", "1").who(Some("US.2"), Some("999")).formerly("US.1");
+    committed(record, change.build()).await;
+    make(record, "ben", None, Some(PHONE)).await;
+    let found =
+        record.ports().conversations.find(&ACCOUNT.into(), &who(Some("US.1"), Some(PHONE))).await.expect("find");
+    let ids: Vec<_> = found.iter().map(|row| &row.id).collect();
+    assert_eq!(ids, [&recipient_of("ann")]);
 }
 
 /// Numbers are recycled: whoever has another id is somebody else.

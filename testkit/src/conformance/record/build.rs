@@ -7,7 +7,7 @@ use shared::{
     event::InboundMessage,
     ids::{self, Identities, RecipientId, RowVersion},
     job::NewJob,
-    ports::conversations::{Advance, Effect, EventCommit},
+    ports::conversations::{Advance, Effect, EventCommit, RecipientRow},
 };
 
 /// The tenant of the suites.
@@ -129,6 +129,21 @@ impl EventBuilder {
             advance.identities = who;
             advance.link = true;
         })
+    }
+
+    /// It tells of a change: its writer was known by this id before.
+    #[must_use]
+    pub fn formerly(self, bsuid: &str) -> Self {
+        self.with(|message, advance| {
+            message.previously = Some(Identities { bsuid: Some(bsuid.into()), phone: None });
+            advance.formerly = Some(bsuid.into());
+        })
+    }
+
+    /// This row, as it was read, is of the same person.
+    #[must_use]
+    pub fn absorbing(self, row: &RecipientRow) -> Self {
+        self.with(|_, advance| advance.absorbs.push((row.id.clone(), row.version)))
     }
 
     /// The event.

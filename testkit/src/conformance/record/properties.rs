@@ -34,12 +34,34 @@ macro_rules! record_conformance {
             a_recipient_is_found_by_business_scoped_id_and_by_phone
             a_recipient_of_another_account_is_not_found
             the_business_scoped_id_goes_before_the_phone
+            two_rows_of_one_person_are_both_found
+            a_former_id_leads_to_its_person_alone
             a_recycled_phone_does_not_open_a_strangers_session
             a_phone_known_without_a_business_scoped_id_is_linked_to_it
             a_phone_moves_to_its_new_owner_and_away_from_the_old_one
             who_loses_and_who_takes_a_phone_go_one_after_the_other
             of_two_who_take_one_phone_in_a_batch_the_second_comes_again
             identities_with_nul_are_found_again
+        );
+        $crate::record_conformance!(@each $harness; conversations::merging:
+            two_rows_become_one_with_all_that_was_theirs
+            the_jobs_of_both_go_on_in_one_lane_one_after_the_other
+            what_was_absorbed_is_stale_and_what_comes_again_lands_where_it_went
+            rows_that_moved_on_are_not_merged
+            a_change_told_again_changes_nothing
+            three_rows_become_one
+            a_merge_and_what_it_touches_go_one_after_the_other
+            a_merge_that_is_refused_leaves_both_rows
+            a_former_id_is_never_taken_from_another
+        );
+        $crate::record_conformance!(@each $harness; conversations::recycling:
+            a_changed_phone_is_free_and_what_waits_goes_to_the_new_one
+            a_phone_that_is_gone_leaves_the_business_scoped_id_to_send_to
+            what_waits_for_the_old_owner_of_a_phone_never_goes_to_the_new_one
+            a_phone_is_taken_from_strangers_only
+            a_new_phone_in_passing_frees_the_old_one_too
+            a_taken_id_is_stale_and_another_is_not
+            of_two_commits_that_meet_over_one_phone_the_second_comes_again
         );
         $crate::record_conformance!(@each $harness; statuses:
             every_state_meets_every_status
