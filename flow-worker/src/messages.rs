@@ -239,3 +239,6 @@ impl Messages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
