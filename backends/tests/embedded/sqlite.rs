@@ -136,6 +136,23 @@ async fn the_schema_goes_up_and_down_and_up_again() {
     assert!(schemas[0].iter().any(|line| line.starts_with("jobs_lane ")));
 }
 
+/// Who was known before rows could become one is known after.
+#[tokio::test(flavor = "multi_thread")]
+async fn recipients_of_the_schema_before_merging_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let schema = Schema::open(&settings(&directory)).await.unwrap();
+    schema.up().await.unwrap();
+    schema.down(1).await.unwrap();
+    let path = directory.path().join("data/flow-runner.db");
+    let connection = sea_orm::Database::connect(format!("sqlite://{}", path.display())).await.unwrap();
+    let ann = "INSERT INTO recipients (id, account_id, phone, conversation, version, counter, created_at, updated_at)
+        VALUES ('ann', 'acme', '1', '{}', 7, 1, 0, 0)";
+    connection.execute_unprepared(ann).await.unwrap();
+    schema.up().await.unwrap();
+    let known = "SELECT id || ' ' || phone FROM recipients WHERE version = 7 AND merged_into IS NULL";
+    assert_eq!(texts(&connection, known).await, ["ann 1"]);
+}
+
 /// A program that is newer than its schema says so instead of failing later.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_schema_is_refused_where_migrating_is_off() {

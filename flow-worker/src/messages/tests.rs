@@ -32,6 +32,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 #[derive(Default)]
 struct Outbox(Mutex<Vec<JobRef>>);
 
+impl Outbox {
+    fn take(&self) -> Vec<JobRef> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
 #[async_trait]
 impl Publisher for Outbox {
     async fn publish(&self, batch: Vec<Publish>) -> Result<(), PublishError> {
@@ -145,7 +151,7 @@ impl Desk {
     /// Sends all that was handed over; each as what and where to.
     async fn sends(&self) -> Vec<String> {
         let mut sent = Vec::new();
-        for job in std::mem::take(&mut *self.outbox.0.lock().unwrap()) {
+        for job in self.outbox.take() {
             let (ledger, now) = (&self.backends.ledger, self.clock.now());
             let claims = ledger.claim(vec![job.job_id], "me", now, now).await.unwrap();
             let [ClaimOutcome::Claimed(claimed)] = claims.as_slice() else { panic!("not claimed: {claims:?}") };
@@ -161,8 +167,7 @@ impl Desk {
 
     /// Sends all that was handed over, each when its lane lets it; how many went to somebody, once.
     async fn sends_by_lanes(&self) -> usize {
-        let jobs: Vec<_> =
-            std::mem::take(&mut *self.outbox.0.lock().unwrap()).into_iter().map(|job| job.job_id).collect();
+        let jobs: Vec<_> = self.outbox.take().into_iter().map(|job| job.job_id).collect();
         let (ledger, now) = (&self.backends.ledger, self.clock.now());
         let mut sent = 0;
         loop {

@@ -2,7 +2,7 @@
 
 use super::finding::{PHONE, found, make, name, who};
 use crate::conformance::record::{
-    EventBuilder, NOW, OWNER, RecordHarness, claim, commit, committed, conversation, count, event, job_column, letters,
+    EventBuilder, NOW, RecordHarness, claim, commit, committed, conversation, count, event, job_column, letters,
     recipient_of, sent_with, settle, state,
 };
 use shared::{
@@ -10,7 +10,7 @@ use shared::{
     job::JobRef,
     ports::{
         conversations::{CommitOutcome, RecipientRow},
-        ledger::{ClaimOutcome, Outcome},
+        ledger::{ClaimOutcome, Outcome, Verdict},
     },
 };
 use std::collections::BTreeSet;
@@ -104,13 +104,13 @@ pub async fn the_jobs_of_both_go_on_in_one_lane_one_after_the_other(record: &dyn
     while let Some(head) = ledger.head(&of_ann[0].phone_number_id, &recipient_of("ann")).await.expect("head") {
         let job = head.job;
         if state(record, &job).await == "unknown" {
-            ledger.settle_unknown(&job.job_id, shared::ports::ledger::Verdict::Resend, NOW).await.expect("resend");
+            ledger.settle_unknown(&job.job_id, Verdict::Resend, NOW).await.expect("resend");
         }
         let outcomes = claim(record, &all).await;
         let claimed: Vec<_> = outcomes.iter().filter(|outcome| matches!(outcome, ClaimOutcome::Claimed(_))).collect();
         let [ClaimOutcome::Claimed(claimed)] = claimed.as_slice() else { panic!("one at a time: {outcomes:?}") };
         assert_eq!((&claimed.job, claimed.phone.as_deref()), (&job, Some(NEW_PHONE)));
-        assert!(settle(record, &job, claimed.attempt, Outcome::Sent { wamid: "out".into() }).await, "{OWNER}");
+        assert!(settle(record, &job, claimed.attempt, Outcome::Sent { wamid: "out".into() }).await);
         order.push(job.job_id);
     }
     assert_eq!(order, all.iter().map(|job| job.job_id.clone()).collect::<Vec<_>>());

@@ -18,9 +18,8 @@ async fn a_job_in_each_state(record: &dyn RecordHarness) -> Vec<(&'static str, J
     let mut jobs = Vec::new();
     for state in ["queued", "sending", "retrying", "unknown", "sent", "dead", "arrived"] {
         let row = found(record, Some("US.1"), None).await.expect("ann");
-        let on = |message: &mut shared::event::InboundMessage| message.phone_number_id = format!("from {state}").into();
         let event = event("ann", state).after(row.version).jobs(1).with(|message, advance| {
-            on(message);
+            message.phone_number_id = format!("from {state}").into();
             advance.identities = who(Some("US.1"), Some(PHONE));
         });
         jobs.push((state, committed(record, event.build()).await.remove(0)));
