@@ -115,9 +115,13 @@ impl Recipients for SqlRecipients {
 
     async fn named(&self, account: Option<&AccountId>, who: &str) -> Stored<Vec<Recipient>> {
         let mut conditions = Conditions::default();
-        // By account and kind, so that the index of identities answers.
+        // An id of before a merge leads to the row that stayed; and by account and kind, so that the index of identities
+        // answers.
         conditions.and(
-            "(id = ? OR id IN (SELECT recipient_id FROM identities WHERE account_id IN (SELECT id FROM accounts)
+            "(id IN (WITH RECURSIVE way (id, merged_into) AS (SELECT id, merged_into FROM recipients WHERE id = ?
+                    UNION SELECT r.id, r.merged_into FROM recipients r JOIN way ON r.id = way.merged_into)
+                SELECT id FROM way WHERE merged_into IS NULL)
+              OR id IN (SELECT recipient_id FROM identities WHERE account_id IN (SELECT id FROM accounts)
                 AND kind IN ('bsuid', 'phone') AND value = ?))",
             who,
         );

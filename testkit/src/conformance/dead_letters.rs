@@ -4,6 +4,7 @@ use super::record::{
     ACCOUNT, NOW, NUMBER, OWNER, RecordHarness, claim, commit, committed, event, find, job_column, letters,
     recipient_of, sent_with, state, write,
 };
+use flow_engine::Content;
 use serde_json::json;
 use shared::{
     Timestamp,
@@ -205,6 +206,16 @@ pub async fn what_can_not_go_out_is_left_whatever_is_asked_for(record: &dyn Reco
     record.execute(&format!("UPDATE jobs SET state = 'sent' WHERE id = '{}'", job.job_id)).await;
     left(record, ALL, NOW, Prospect::AlreadySent).await;
     assert_eq!(letters(record).await, ["open permanent_error"]);
+}
+
+/// Meta takes those at any time.
+pub async fn a_template_is_replayed_outside_the_window(record: &dyn RecordHarness) {
+    add_number(record).await;
+    let template = Content::Template { name: "hello".into(), language: "en_US".into(), components: Vec::new() };
+    let told = event("ann", "wamid.ann").jobs(1).with(|_, advance| advance.jobs[0].content = template);
+    let job = committed(record, told.build()).await.remove(0);
+    sent_with(record, &job, 1, DEAD).await;
+    assert_eq!(prospects(record, NOTHING, NOW.plus(2 * A_DAY)).await, [Prospect::WouldSend]);
 }
 
 /// A late failure speaks of what is over; a late delivery means that nothing need be sent.

@@ -79,6 +79,10 @@ pub async fn two_rows_become_one_with_all_that_was_theirs(record: &dyn RecordHar
     assert_eq!(record.texts(last).await, [(NOW.0 + 60_000).to_string()], "the window is the later one's");
     let tombstone = "SELECT merged_into || conversation FROM recipients WHERE phone IS NULL AND bsuid IS NULL";
     assert_eq!(record.texts(tombstone).await, [format!("{}{{}}", recipient_of("ann"))]);
+    for id in ["ann", "new"] {
+        let named = record.ports().recipients.named(None, recipient_of(id).as_str()).await.expect("recipients");
+        assert_eq!(named.iter().map(|row| &row.id).collect::<Vec<_>>(), [&recipient_of("ann")], "by the id of {id}");
+    }
 }
 
 /// To where its person is reached now; no place is taken twice, and what is written next comes last.

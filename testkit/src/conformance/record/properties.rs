@@ -113,6 +113,7 @@ macro_rules! record_conformance {
             a_job_is_replayed_once_whoever_asks
             what_would_do_harm_is_left_unless_asked_for
             what_can_not_go_out_is_left_whatever_is_asked_for
+            a_template_is_replayed_outside_the_window
             a_status_of_an_old_attempt_does_not_end_a_replayed_one
             an_event_to_a_number_that_is_known_by_now_is_replayed
             an_event_that_was_handled_or_left_behind_is_not_replayed

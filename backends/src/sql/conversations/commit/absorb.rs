@@ -111,7 +111,7 @@ async fn readdress(tx: &DatabaseTransaction, recipient: &RecipientId, who: &Iden
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::ledger::plans::assert_uses;
+    use crate::sql::plans::assert_uses;
 
     #[tokio::test]
     async fn the_jobs_of_a_recipient_are_found_by_its_messages() {
