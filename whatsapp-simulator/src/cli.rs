@@ -78,6 +78,8 @@ Examples:
     whatsapp-simulator --webhook-url http://127.0.0.1:8080/api/whatsapp/messages/webhook --app-secret s3cret
   and point the sender at it: WHATSAPP_API_BASE_URL=http://127.0.0.1:8090
 
+  Be a user in the browser: open http://127.0.0.1:8090/
+
   Be the user 15550001111 and write to number 100200300, then tap a button of the answer:
     curl -d '{\"phoneNumberId\":\"100200300\",\"text\":\"hello\"}' -H 'content-type: application/json' \\
          http://127.0.0.1:8090/simulator/users/15550001111/messages
@@ -127,6 +129,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let simulator = Simulator::start(args.listen, args.to_config()).await?;
     eprintln!("WhatsApp simulator on {}", simulator.url());
+    eprintln!("Chat page, to be a user: {}/", simulator.url());
     match &args.webhook_url {
         Some(url) => eprintln!("Callbacks go to {url}"),
         None => eprintln!("No callbacks: no --webhook-url was given"),

@@ -38,7 +38,7 @@ pub(crate) async fn write(
     let now = config.clock.now();
     lock(&world.limits).inbound(now, phone_number_id, config.number_rate);
     let body = message_body(&number, from, &what, &wamid, now.as_secs());
-    world.tell(|| Happening::UserWrote {
+    world.tell(Happening::UserWrote {
         phone_number_id: phone_number_id.to_owned(),
         from: from.clone(),
         what,

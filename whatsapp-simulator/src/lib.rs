@@ -25,6 +25,7 @@
 //! with the live service.
 
 pub mod callback;
+mod chat;
 pub mod cli;
 mod clock;
 mod config;
@@ -33,6 +34,7 @@ mod errors;
 mod faults;
 mod graph;
 mod inbound;
+mod journal;
 mod limits;
 mod log;
 mod random;

@@ -141,6 +141,8 @@ pub enum Happening {
         wamid: Arc<str>,
         /// What became of it.
         status: Status,
+        /// For `failed`: the error code.
+        error: Option<i64>,
         /// Whom the message was for: phone or business-scoped id.
         to: Arc<str>,
     },
@@ -164,6 +166,8 @@ pub enum Happening {
         /// 1 for the first try.
         attempt: u32,
     },
+    /// Everything that had happened was forgotten.
+    Reset,
 }
 
 /// One line of the log. The flag is beside the message because it changes after others hold the line.

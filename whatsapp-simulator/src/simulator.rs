@@ -10,6 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::callback::{delivery, message_body, sign, status_body};
+use crate::chat;
 use crate::config::Config;
 use crate::control;
 use crate::faults::{Fault, FaultId};
@@ -40,7 +41,7 @@ impl Simulator {
         let stop = CancellationToken::new();
         let world = Arc::new(World::new(config, stop.clone())?);
         let tasks = TaskTracker::new();
-        let router = graph::router(&world).merge(control::router(&world));
+        let router = graph::router(&world).merge(control::router(&world)).merge(chat::router());
         tasks.spawn(server::serve(listener, router, tasks.clone(), stop.clone()));
         delivery::spawn(&world, &tasks);
         Ok(Self { world, addr, tasks, _stop: stop.drop_guard() })

@@ -132,8 +132,10 @@ pub enum UserMessage {
     Image(Media),
     /// Sends a video.
     Video(Media),
-    /// Sends a voice message.
+    /// Sends a sound file.
     Audio(Media),
+    /// Sends a voice message.
+    Voice(Media),
     /// Sends a file.
     Document(Media),
     /// Sends a sticker.
@@ -151,6 +153,8 @@ pub enum UserMessage {
     },
     /// Sends contacts: the array of Meta's shape.
     Contacts(Value),
+    /// Orders from a catalogue: the `order` object of Meta's shape.
+    Order(Value),
     /// Reacts to a message.
     Reaction {
         /// The message.
@@ -158,63 +162,116 @@ pub enum UserMessage {
         /// With what; `None` takes the reaction back.
         emoji: Option<String>,
     },
+    /// Changes the words of a text written before.
+    Edit {
+        /// The text's message.
+        message_id: String,
+        /// What it says now.
+        text: String,
+    },
+    /// Opens the chat for the first time, without a word.
+    RequestWelcome,
+    /// Moves to another phone number; the user's business-scoped id is then another one too. From whom this comes is
+    /// who the user was before.
+    ChangeNumber {
+        /// The new phone.
+        phone: String,
+        /// The new business-scoped id.
+        bsuid: Option<String>,
+    },
+    /// Gets another business-scoped id. From whom this comes is who the user was before.
+    ChangeUserId {
+        /// The new id.
+        bsuid: String,
+    },
     /// Any message object. `id`, `from`, `timestamp` are filled in where they are missing.
     Raw(Value),
 }
 
 impl UserMessage {
-    /// The fields of the callback's message object that depend on what it is; `business` is the number written to.
-    pub(crate) fn fields(&self, business: &str) -> Map<String, Value> {
-        let context = |id: &Option<String>| id.as_ref().map(|id| json!({"from": business, "id": id}));
-        let (kind, body, context) = match self {
-            Self::Text(text) => ("text", json!({"body": text}), None),
-            Self::ButtonTap { id, title, context: of } => (
-                "interactive",
-                json!({"type": "button_reply", "button_reply": {"id": id, "title": title}}),
-                context(of),
-            ),
-            Self::ListTap { id, title, description, context: of } => {
-                let mut reply = json!({"id": id, "title": title});
-                if let Some(description) = description {
-                    reply["description"] = json!(description);
-                }
-                ("interactive", json!({"type": "list_reply", "list_reply": reply}), context(of))
+    /// The fields of the callback's message object that depend on what it is; `from` writes it, to the number
+    /// `business`.
+    pub(crate) fn fields(&self, from: &User, business: &str) -> Map<String, Value> {
+        let (kind, body) = match self {
+            Self::Text(text) => ("text", json!({"body": text})),
+            Self::ButtonTap { id, title, .. } => {
+                ("interactive", json!({"type": "button_reply", "button_reply": {"id": id, "title": title}}))
             }
-            Self::QuickReply { payload, text, context: of } => {
-                ("button", json!({"payload": payload, "text": text}), context(of))
+            Self::ListTap { id, title, description, .. } => {
+                let reply = with(json!({"id": id, "title": title}), [("description", description)]);
+                ("interactive", json!({"type": "list_reply", "list_reply": reply}))
             }
-            Self::Image(media) => ("image", media.to_json(None), None),
-            Self::Video(media) => ("video", media.to_json(None), None),
-            Self::Audio(media) => ("audio", media.to_json(Some(("voice", json!(true)))), None),
-            Self::Document(media) => ("document", media.to_json(None), None),
-            Self::Sticker(media) => ("sticker", media.to_json(Some(("animated", json!(false)))), None),
+            Self::QuickReply { payload, text, .. } => ("button", json!({"payload": payload, "text": text})),
+            Self::Image(media) => ("image", media.to_json(None)),
+            Self::Video(media) => ("video", media.to_json(None)),
+            Self::Audio(media) => ("audio", media.to_json(Some(("voice", json!(false))))),
+            Self::Voice(media) => ("audio", media.to_json(Some(("voice", json!(true))))),
+            Self::Document(media) => ("document", media.to_json(None)),
+            Self::Sticker(media) => ("sticker", media.to_json(Some(("animated", json!(false))))),
             Self::Location { latitude, longitude, name, address } => {
-                let mut place = json!({"latitude": latitude, "longitude": longitude});
-                for (key, value) in [("name", name), ("address", address)] {
-                    if let Some(value) = value {
-                        place[key] = json!(value);
-                    }
-                }
-                ("location", place, None)
+                let place = json!({"latitude": latitude, "longitude": longitude});
+                ("location", with(place, [("name", name), ("address", address)]))
             }
-            Self::Contacts(contacts) => ("contacts", contacts.clone(), None),
+            Self::Contacts(contacts) => ("contacts", contacts.clone()),
+            Self::Order(order) => ("order", order.clone()),
             Self::Reaction { message_id, emoji } => {
-                let mut reaction = json!({"message_id": message_id});
-                if let Some(emoji) = emoji {
-                    reaction["emoji"] = json!(emoji);
-                }
-                ("reaction", reaction, None)
+                ("reaction", with(json!({"message_id": message_id}), [("emoji", emoji)]))
+            }
+            Self::Edit { message_id, text } => (
+                "edit",
+                json!({"original_message_id": message_id, "message": {"type": "text", "text": {"body": text}}}),
+            ),
+            // There is no more to say of it than its type.
+            Self::RequestWelcome => return Map::from_iter([("type".to_owned(), json!("request_welcome"))]),
+            Self::ChangeNumber { phone, bsuid } => {
+                ("system", changed(from, "user_changed_number", Some(&digits(phone)), bsuid.as_deref()))
+            }
+            Self::ChangeUserId { bsuid } => {
+                ("system", changed(from, "user_changed_user_id", from.phone_digits().as_deref(), Some(bsuid)))
             }
             Self::Raw(message) => return message.as_object().cloned().unwrap_or_default(),
         };
         let mut fields = Map::new();
-        if let Some(context) = context {
-            fields.insert("context".to_owned(), context);
+        if let Some(id) = self.context() {
+            fields.insert("context".to_owned(), json!({"from": business, "id": id}));
         }
         fields.insert("type".to_owned(), json!(kind));
         fields.insert(kind.to_owned(), body);
         fields
     }
+
+    /// The message that bears what was tapped.
+    fn context(&self) -> Option<&str> {
+        match self {
+            Self::ButtonTap { context, .. } | Self::ListTap { context, .. } | Self::QuickReply { context, .. } => {
+                context.as_deref()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The object with those of the fields that there are.
+fn with<const N: usize>(mut object: Value, fields: [(&str, &Option<String>); N]) -> Value {
+    for (key, value) in fields {
+        if let Some(value) = value {
+            object[key] = json!(value);
+        }
+    }
+    object
+}
+
+/// What a system message says of a user who is now somebody else.
+fn changed(before: &User, kind: &str, phone: Option<&str>, bsuid: Option<&str>) -> Value {
+    let old = before.phone_digits().or_else(|| before.bsuid.clone()).unwrap_or_default();
+    let new = if kind == "user_changed_number" { phone } else { bsuid }.unwrap_or_default();
+    let mut system = json!({"body": format!("User {} changed from {old} to {new}", before.name), "type": kind});
+    for (key, value) in [("wa_id", phone), ("user_id", bsuid), ("previous_user_id", before.bsuid.as_deref())] {
+        if let Some(value) = value {
+            system[key] = json!(value);
+        }
+    }
+    system
 }
 
 #[cfg(test)]
@@ -240,7 +297,7 @@ mod tests {
     fn a_tap_names_the_message_it_belongs_to() {
         let tap = UserMessage::ButtonTap { id: "1".into(), title: "Yes".into(), context: Some("wamid.A".into()) };
         assert_eq!(
-            Value::Object(tap.fields("15550783881")),
+            Value::Object(tap.fields(&User::default(), "15550783881")),
             json!({
                 "context": {"from": "15550783881", "id": "wamid.A"},
                 "type": "interactive",

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use crate::callback::delivery::Delivery;
 use crate::config::{Config, PhoneNumber};
 use crate::faults::{CallbackPlan, FaultId, Faults};
 use crate::graph::check::Outgoing;
+use crate::journal::Journal;
 use crate::limits::{Exceeded, Limits};
 use crate::log::{Entry, Happening, Log, Refusal, SentMessage};
 use crate::random;
@@ -28,7 +29,12 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Shared state of one simulator.
 pub(crate) struct World {
     config: RwLock<Arc<Config>>,
+    /// When it was made, in milliseconds since the Unix epoch: tells one run from the next.
+    pub(crate) started: u64,
     pub(crate) log: Mutex<Log>,
+    pub(crate) journal: Mutex<Journal>,
+    /// Rings when something was added to the journal.
+    pub(crate) bell: Notify,
     pub(crate) limits: Mutex<Limits>,
     pub(crate) faults: Faults,
     pub(crate) delivery: Delivery,
@@ -41,8 +47,11 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(config: Config, stop: CancellationToken) -> anyhow::Result<Self> {
         Ok(Self {
+            started: millis(config.clock.now()),
             config: RwLock::new(Arc::new(config)),
             log: Mutex::default(),
+            journal: Mutex::default(),
+            bell: Notify::new(),
             limits: Mutex::default(),
             faults: Faults::default(),
             delivery: Delivery::new()?,
@@ -69,12 +78,12 @@ impl World {
         self.config().number(id).map_or_else(|| PhoneNumber::made_up(id), std::borrow::Cow::into_owned)
     }
 
-    /// Tells those who watch; costs nothing when nobody does.
-    pub(crate) fn tell(&self, happening: impl FnOnce() -> Happening) {
-        if self.happenings.receiver_count() > 0 {
-            // A send fails only when the last watcher left in between.
-            let _ = self.happenings.send(happening());
-        }
+    /// Writes down what happened, and tells those who watch.
+    pub(crate) fn tell(&self, happening: Happening) {
+        lock(&self.journal).add(self.now_ms(), &happening);
+        self.bell.notify_waiters();
+        // It fails only when nobody watches.
+        let _ = self.happenings.send(happening);
     }
 
     /// A new watcher.
@@ -109,7 +118,7 @@ impl World {
             };
             log.accept(message, config.log_limit)
         };
-        self.tell(|| Happening::Sent(entry.snapshot()));
+        self.tell(Happening::Sent(entry.snapshot()));
         if let Some(plan) = plan {
             self.delivery.schedule(&config, &entry, plan);
         }
@@ -118,7 +127,7 @@ impl World {
 
     /// Logs a refusal.
     pub(crate) fn refuse(&self, refusal: Refusal) {
-        self.tell(|| Happening::Refused(refusal.clone()));
+        self.tell(Happening::Refused(refusal.clone()));
         lock(&self.log).refuse(refusal, self.config().log_limit);
     }
 
@@ -165,6 +174,8 @@ impl World {
         self.delivery.clear();
         lock(&self.limits).clear();
         lock(&self.log).clear();
+        lock(&self.journal).clear();
+        self.tell(Happening::Reset);
     }
 }
 

@@ -96,7 +96,7 @@ async fn stay(
         "\nWrite as Ben, and watch the answer here:\n  {}\n\nTap a button of the last question:\n  {}\n\n\
          The flows, as the builder sees them:\n  curl -s {gateway}{} -H 'authorization: Bearer {API_KEY}'\n\n\
          Flow API   {gateway}{}\nCallbacks  {gateway}{}\nMetrics    {gateway}/metrics\nReadiness  {gateway}/readyz\n\
-         WhatsApp   {whatsapp} (simulated)\nData       {}\n\nCtrl-C ends it.\n",
+         WhatsApp   {whatsapp} (simulated)\nChat page  {whatsapp}/ (be Ada, Ben or somebody else in the browser)\nData       {}\n\nCtrl-C ends it.\n",
         write("\"text\":\"hi\""),
         write("\"tap\":\"Order\""),
         webhook_gateway::FLOW_PATH,

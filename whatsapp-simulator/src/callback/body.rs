@@ -60,7 +60,8 @@ struct Metadata<'a> {
 struct MessageValue<'a> {
     messaging_product: &'static str,
     metadata: Metadata<'a>,
-    contacts: [Value; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contacts: Option<[Value; 1]>,
     messages: [Value; 1],
 }
 
@@ -109,7 +110,9 @@ impl<'a> Metadata<'a> {
 pub fn message_body(number: &PhoneNumber, from: &User, what: &UserMessage, wamid: &str, timestamp: u64) -> String {
     let phone = from.phone_digits();
     let mut contact = json!({"profile": {"name": from.name}});
-    let mut message = what.fields(&number.display);
+    let mut message = what.fields(from, &number.display);
+    // What WhatsApp itself says of a user comes without contacts, and names the user by phone or inside.
+    let is_system = message.get("type").is_some_and(|kind| kind == "system");
     let mut fill = |key: &str, value: Value| {
         message.entry(key).or_insert(value);
     };
@@ -119,14 +122,16 @@ pub fn message_body(number: &PhoneNumber, from: &User, what: &UserMessage, wamid
     }
     if let Some(bsuid) = &from.bsuid {
         contact["user_id"] = json!(bsuid);
-        fill("from_user_id", json!(bsuid));
+        if !is_system {
+            fill("from_user_id", json!(bsuid));
+        }
     }
     fill("id", json!(wamid));
     fill("timestamp", json!(timestamp.to_string()));
     let value = MessageValue {
         messaging_product: "whatsapp",
         metadata: Metadata::of(number),
-        contacts: [contact],
+        contacts: (!is_system).then_some([contact]),
         messages: [Value::Object(message)],
     };
     let change = Change { value, field: "messages" };

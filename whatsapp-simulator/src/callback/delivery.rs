@@ -278,9 +278,10 @@ async fn run(world: &World, lane: usize) {
 async fn post(world: &World, mut updates: Vec<Update>) {
     for update in &updates {
         let message = &update.entry.message;
-        world.tell(|| Happening::Status {
+        world.tell(Happening::Status {
             wamid: Arc::clone(&message.wamid),
             status: update.status,
+            error: update.error,
             to: message.to_whom().into(),
         });
     }

@@ -65,7 +65,7 @@ impl Poster {
             .await;
         let status_code = answer.as_ref().ok().map(|answer| answer.status().as_u16());
         let (kind, attempt) = (callback.kind, callback.attempts);
-        world.tell(|| Happening::Callback { status_code, kind, attempt });
+        world.tell(Happening::Callback { status_code, kind, attempt });
         let answer = answer.with_context(|| format!("calling the webhook at {url}"))?;
         let status = answer.status().as_u16();
         // Read to its end, so that the connection can be used again; what it says doesn't matter.

@@ -2,6 +2,7 @@
 //!
 //! It is for whoever can reach the simulator, and asks for no key.
 
+mod events;
 mod faults;
 mod settings;
 mod transcript;
@@ -22,6 +23,7 @@ pub(crate) fn router(world: &Arc<World>) -> axum::Router {
     axum::Router::new()
         .route("/healthz", get(async || "ok"))
         .route("/simulator/users/{from}/messages", post(users::write))
+        .route("/simulator/events", get(events::events))
         .route("/simulator/sends", get(transcript::sends))
         .route("/simulator/refusals", get(transcript::refusals))
         .route("/simulator/faults", get(faults::list).post(faults::inject).delete(faults::clear))

@@ -30,7 +30,13 @@ pub(super) struct Write {
     media: Option<MediaMessage>,
     location: Option<Location>,
     contacts: Option<Value>,
+    order: Option<Value>,
     reaction: Option<Reaction>,
+    edit: Option<Edit>,
+    #[serde(default)]
+    request_welcome: bool,
+    change_number: Option<ChangeNumber>,
+    change_user_id: Option<ChangeUserId>,
     raw: Option<Value>,
 }
 
@@ -91,6 +97,27 @@ struct Reaction {
     emoji: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Edit {
+    message_id: String,
+    text: String,
+}
+
+/// Who the user is from now on; the path says who they were.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeNumber {
+    phone: String,
+    bsuid: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeUserId {
+    bsuid: String,
+}
+
 /// What a user does: most things are a message, a tap by title needs the log.
 enum Deed {
     Message(UserMessage),
@@ -122,28 +149,35 @@ pub(super) async fn write(
 
 impl Write {
     fn deed(self) -> anyhow::Result<Deed> {
-        let mut deeds: Vec<Deed> = Vec::new();
-        deeds.extend(self.text.map(|text| Deed::Message(UserMessage::Text(text))));
+        let messages = [
+            self.text.map(UserMessage::Text),
+            self.quick_reply
+                .map(|QuickReply { payload, text, context }| UserMessage::QuickReply { payload, text, context }),
+            self.media.map(MediaMessage::message).transpose()?,
+            self.location.map(|Location { latitude, longitude, name, address }| UserMessage::Location {
+                latitude,
+                longitude,
+                name,
+                address,
+            }),
+            self.contacts.map(UserMessage::Contacts),
+            self.order.map(UserMessage::Order),
+            self.reaction.map(|Reaction { message_id, emoji }| UserMessage::Reaction { message_id, emoji }),
+            self.edit.map(|Edit { message_id, text }| UserMessage::Edit { message_id, text }),
+            self.request_welcome.then_some(UserMessage::RequestWelcome),
+            self.change_number.map(|ChangeNumber { phone, bsuid }| UserMessage::ChangeNumber { phone, bsuid }),
+            self.change_user_id.map(|ChangeUserId { bsuid }| UserMessage::ChangeUserId { bsuid }),
+            self.raw.map(UserMessage::Raw),
+        ];
+        let mut deeds: Vec<Deed> = messages.into_iter().flatten().map(Deed::Message).collect();
         deeds.extend(self.tap.map(Tap::deed));
-        deeds.extend(self.quick_reply.map(|QuickReply { payload, text, context }| {
-            Deed::Message(UserMessage::QuickReply { payload, text, context })
-        }));
-        if let Some(media) = self.media {
-            deeds.push(Deed::Message(media.message()?));
-        }
-        deeds.extend(self.location.map(|Location { latitude, longitude, name, address }| {
-            Deed::Message(UserMessage::Location { latitude, longitude, name, address })
-        }));
-        deeds.extend(self.contacts.map(|contacts| Deed::Message(UserMessage::Contacts(contacts))));
-        deeds.extend(
-            self.reaction
-                .map(|Reaction { message_id, emoji }| Deed::Message(UserMessage::Reaction { message_id, emoji })),
-        );
-        deeds.extend(self.raw.map(|raw| Deed::Message(UserMessage::Raw(raw))));
         if deeds.len() > 1 {
             bail!("one thing at a time, these are {}", deeds.len());
         }
-        deeds.pop().context("nothing to do: text, tap, quickReply, media, location, contacts, reaction or raw")
+        deeds.pop().context(
+            "nothing to do: text, tap, quickReply, media, location, contacts, order, reaction, edit, requestWelcome, \
+             changeNumber, changeUserId or raw",
+        )
     }
 }
 
@@ -166,10 +200,11 @@ impl MediaMessage {
         let (mime_type, wrap): (_, fn(Media) -> UserMessage) = match self.kind.as_str() {
             "image" => ("image/jpeg", UserMessage::Image),
             "video" => ("video/mp4", UserMessage::Video),
-            "audio" => ("audio/ogg; codecs=opus", UserMessage::Audio),
+            "audio" => ("audio/mpeg", UserMessage::Audio),
+            "voice" => ("audio/ogg; codecs=opus", UserMessage::Voice),
             "document" => ("application/pdf", UserMessage::Document),
             "sticker" => ("image/webp", UserMessage::Sticker),
-            other => bail!("media.type is image, video, audio, document or sticker, not {other:?}"),
+            other => bail!("media.type is image, video, audio, voice, document or sticker, not {other:?}"),
         };
         Ok(wrap(Media {
             id: self.id.unwrap_or_else(|| "1600000000000000".to_owned()),

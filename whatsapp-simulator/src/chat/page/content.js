@@ -1,0 +1,141 @@
+// What stands in a bubble, type by type. Messages come from outside: nothing in them is taken for granted.
+
+import { asText, el, icon, link, webAddress, words } from './dom.js';
+
+const TYPES = {
+  text: (content) => [words(content?.body)],
+  interactive,
+  button: (content) => [words(content?.text)],
+  template,
+  image: (content) => [picture(content), caption(content)],
+  sticker: (content) => [picture(content, 'sticker')],
+  video: (content) => [player('video', content), caption(content)],
+  audio: (content) => [player('audio', content)],
+  document: (content) => [file(content), caption(content)],
+  location: (content) => [place(content)],
+  contacts: (content) => list(content).map(contact),
+  order: (content) => [order(content)],
+  reaction: (content) => [words(content?.emoji ? `Reacted ${asText(content.emoji)}` : 'Took a reaction back')],
+};
+
+/** The elements of a message. */
+export function content(message) {
+  const type = asText(message?.type);
+  const known = Object.hasOwn(TYPES, type) ? TYPES[type] : null;
+  const parts = known ? known(message[type]) : [card('document', `Type ${type}`, asText(message?.[type] ?? message))];
+  return parts.filter(Boolean);
+}
+
+/** The value if it is an array, else none. */
+export function list(value) {
+  return Array.isArray(value) ? value : [];
+}
+
+function interactive(content) {
+  const reply = content?.button_reply ?? content?.list_reply;
+  if (reply) {
+    return [words(reply.title), reply.description && words(reply.description, { class: 'words soft' })];
+  }
+  if (!content?.body && !content?.action) return [card('reply', asText(content?.type), asText(content?.[content?.type]))];
+  const header = content.header;
+  return [
+    header?.text && words(header.text, { class: 'words heading' }),
+    header?.image && picture(header.image),
+    header?.video && player('video', header.video),
+    header?.document && file(header.document),
+    words(content.body?.text),
+    content.footer?.text && words(content.footer.text, { class: 'words footer' }),
+  ];
+}
+
+function template(content) {
+  const rows = list(content?.components).flatMap((component) => {
+    const parameters = list(component?.parameters).filter((parameter) => parameter?.type !== 'payload');
+    const kind = asText(component?.sub_type ?? component?.type).toLowerCase();
+    return parameters.map((parameter, nth) => {
+      const name = parameter?.parameter_name ?? `${kind} ${nth + 1}`;
+      const value = parameter?.[asText(parameter?.type).toLowerCase()];
+      return [el('dt', {}, asText(name)), el('dd', {}, shown(value))];
+    });
+  });
+  return [
+    card('template', asText(content?.name), `Template · ${asText(content?.language?.code)}`),
+    rows.length > 0 && el('dl', { class: 'parameters' }, rows.flat()),
+  ];
+}
+
+/** A parameter's value: a text, or the link or id of a medium. */
+function shown(value) {
+  if (value?.link) return link(value.link, asText(value.link));
+  return asText(value?.id ?? value);
+}
+
+function caption(content) {
+  return content?.caption ? words(content.caption) : null;
+}
+
+/** A card with picture, title and a line below. */
+function card(picture, title, below, address = null) {
+  const inner = [icon(picture), el('span', { class: 'lines' }, el('strong', {}, title), below && el('small', {}, below))];
+  return address ? link(address, inner, { class: 'card' }) : el('div', { class: 'card' }, inner);
+}
+
+/** Where a medium is: its link, or the id under which Meta would have it. */
+function source(content) {
+  return asText(content?.link) || (content?.id ? `id ${asText(content.id)}` : '');
+}
+
+function mediaCard(name, title, content) {
+  return card(name, title, source(content) || asText(content?.mime_type), content?.link);
+}
+
+function picture(content, kind = 'image') {
+  const fallback = () => mediaCard(kind, kind === 'image' ? 'Picture' : 'Sticker', content);
+  const address = webAddress(content?.link);
+  if (!address) return fallback();
+  const alt = asText(content?.caption) || (kind === 'image' ? 'Picture' : 'Sticker');
+  const image = el('img', { class: kind, src: address, alt, referrerpolicy: 'no-referrer' });
+  const frame = el('a', { class: `picture ${kind}`, href: address, target: '_blank', rel: 'noopener noreferrer' }, image);
+  // Without a network, and until it is there, the card says what it is.
+  frame.append(el('span', { class: 'card' }, icon(kind), el('span', { class: 'lines' }, el('strong', {}, alt), el('small', {}, address))));
+  image.addEventListener('load', () => frame.classList.add('loaded'));
+  image.addEventListener('error', () => image.remove());
+  return frame;
+}
+
+function player(kind, content) {
+  const title = kind === 'video' ? 'Video' : (content?.voice ? 'Voice message' : 'Sound');
+  const name = content?.voice ? 'voice' : kind;
+  const address = webAddress(content?.link);
+  const shownCard = mediaCard(name, title, content);
+  if (!address) return shownCard;
+  // Nothing is fetched before somebody presses play.
+  const element = el(kind, { controls: true, preload: 'none', src: address, 'aria-label': title });
+  element.addEventListener('error', () => element.remove());
+  return el('div', { class: `player ${kind}` }, element, shownCard);
+}
+
+function file(content) {
+  const name = asText(content?.filename) || 'Document';
+  return mediaCard('document', name, content);
+}
+
+function place(content) {
+  const at = `${asText(content?.latitude)}, ${asText(content?.longitude)}`;
+  const [latitude, longitude] = [Number(content?.latitude), Number(content?.longitude)];
+  const map = `https://www.openstreetmap.org/?mlat=${latitude}&mlon=${longitude}#map=15/${latitude}/${longitude}`;
+  const below = [asText(content?.address), at].filter(Boolean).join(' · ');
+  return card('location', asText(content?.name) || 'Location', below, Number.isFinite(latitude + longitude) ? map : null);
+}
+
+function contact(one) {
+  const phones = list(one?.phones).map((phone) => asText(phone?.phone ?? phone?.wa_id)).join(', ');
+  return card('contacts', asText(one?.name?.formatted_name) || 'Contact', phones);
+}
+
+function order(content) {
+  const items = list(content?.product_items);
+  const rows = items.map((item) =>
+    `${asText(item?.quantity)} × ${asText(item?.product_retailer_id)} (${asText(item?.item_price)} ${asText(item?.currency)})`);
+  return card('order', asText(content?.text) || 'Order', rows.join(', '));
+}
