@@ -107,9 +107,10 @@ function ofTemplate(line, template, act) {
 
 /** The rows of a list, to be shown in a sheet; `take(deed)` is called with the one that is chosen. */
 export function rows(line, take) {
-  const interactive = line.message.interactive ?? {};
-  return list(interactive.action?.sections).map((section) => el('section', { class: 'rows' },
-    section?.title && el('h3', {}, asText(section.title)),
+  const action = line.message.interactive?.action;
+  return list(action?.sections).map((section) => el('section', { class: 'rows' },
+    // The button's label stands above already.
+    section?.title && section.title !== action.button && el('h3', {}, asText(section.title)),
     list(section?.rows).map((row) => {
       const [id, title] = [asText(row?.id), asText(row?.title)];
       const described = row?.description ? { description: asText(row.description) } : {};

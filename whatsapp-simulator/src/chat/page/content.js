@@ -80,26 +80,22 @@ function card(picture, title, below, address = null) {
   return address ? link(address, inner, { class: 'card' }) : el('div', { class: 'card' }, inner);
 }
 
-/** Where a medium is: its link, or the id under which Meta would have it. */
-function source(content) {
-  return asText(content?.link) || (content?.id ? `id ${asText(content.id)}` : '');
-}
-
+/** A medium that can't be shown: where it is, or what it is, or the id under which Meta has it. */
 function mediaCard(name, title, content) {
-  return card(name, title, source(content) || asText(content?.mime_type), content?.link);
+  const below = asText(content?.link) || asText(content?.mime_type) || (content?.id ? `id ${asText(content.id)}` : '');
+  return card(name, title, below, content?.link);
 }
 
 function picture(content, kind = 'image') {
-  const fallback = () => mediaCard(kind, kind === 'image' ? 'Picture' : 'Sticker', content);
+  const title = kind === 'image' ? 'Picture' : 'Sticker';
+  const fallback = mediaCard(kind, title, content);
   const address = webAddress(content?.link);
-  if (!address) return fallback();
-  const alt = asText(content?.caption) || (kind === 'image' ? 'Picture' : 'Sticker');
-  const image = el('img', { class: kind, src: address, alt, referrerpolicy: 'no-referrer' });
-  const frame = el('a', { class: `picture ${kind}`, href: address, target: '_blank', rel: 'noopener noreferrer' }, image);
-  // Without a network, and until it is there, the card says what it is.
-  frame.append(el('span', { class: 'card' }, icon(kind), el('span', { class: 'lines' }, el('strong', {}, alt), el('small', {}, address))));
+  if (!address) return fallback;
+  const image = el('img', { src: address, alt: asText(content?.caption) || title, referrerpolicy: 'no-referrer' });
+  // Until it is there, and where there is no network, the card stands for it.
+  const frame = el('div', { class: `picture ${kind}` }, link(address, image), fallback);
   image.addEventListener('load', () => frame.classList.add('loaded'));
-  image.addEventListener('error', () => image.remove());
+  image.addEventListener('error', () => image.parentElement.remove());
   return frame;
 }
 

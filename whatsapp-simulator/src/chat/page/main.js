@@ -3,7 +3,7 @@
 import { settings, watch, write } from './api.js';
 import { attach, goes, PHONE, USER_ID } from './attach.js';
 import { bubble, refresh, rows } from './bubble.js';
-import { el } from './dom.js';
+import { el, webAddress } from './dom.js';
 import { handle, people, title } from './people.js';
 import { ask, close, open } from './sheet.js';
 import { MOST_LINES, Store } from './store.js';
@@ -45,7 +45,6 @@ async function does(deed) {
 function show(line) {
   if (!line || line.person !== store.person || line.number !== store.number) return;
   log.querySelector('.empty')?.remove();
-  const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
   const day = new Date(line.at).toDateString();
   if (log.dataset.day !== day) {
     log.dataset.day = day;
@@ -56,7 +55,14 @@ function show(line) {
   shown.set(line, element);
   log.append(element);
   while (log.children.length > MOST_LINES) log.firstElementChild.remove();
-  if (isAtEnd || line.isMine) log.scrollTop = log.scrollHeight;
+  if (isAtEnd || line.isMine) toEnd();
+}
+
+/** Whether the newest message is in sight: then it stays so. */
+let isAtEnd = true;
+function toEnd() {
+  isAtEnd = true;
+  log.scrollTop = log.scrollHeight;
 }
 
 /** Draws the whole chat in sight. */
@@ -70,7 +76,7 @@ function drawChat() {
     log.append(el('li', { class: 'note empty' }, el('span', {}, 'Nothing was said yet. Write what starts a flow.')));
   }
   for (const line of chat.lines) show(line);
-  log.scrollTop = log.scrollHeight;
+  toEnd();
   drawFrame();
 }
 
@@ -97,7 +103,9 @@ function drawConnection() {
   const trouble = alarm();
   part('alarm').textContent = trouble ?? '';
   part('alarm').hidden = trouble === null;
-  part('connection').textContent = isLost ? 'Not connected' : `Connected · callbacks go to ${known.webhookUrl ?? 'nobody'}`;
+  const host = webAddress(known.webhookUrl) ? new URL(known.webhookUrl).host : 'nobody';
+  part('connection').textContent = isLost ? 'Not connected' : `Connected · callbacks go to ${host}`;
+  part('connection').title = known.webhookUrl ?? '';
   part('connection').dataset.state = isLost ? 'lost' : trouble ? 'trouble' : 'good';
 }
 
@@ -167,6 +175,11 @@ text.addEventListener('keydown', (event) => {
   // Enter also ends a word of an input method; that is no sending.
   if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
 });
+log.addEventListener('scroll', () => {
+  isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+});
+// A picture is as high as a line until it is there. The event doesn't bubble.
+log.addEventListener('load', () => isAtEnd && toEnd(), { capture: true });
 part('composer').addEventListener('submit', submit);
 part('attach').addEventListener('click', () => attach(act.does));
 part('add-person').addEventListener('click', addPerson);

@@ -18,7 +18,7 @@ export function handle(person) {
 
 function avatar(person) {
   const letters = title(person).replace(/^[+\d]+/, '').trim().split(/\s+/).map((word) => word[0] ?? '').slice(0, 2).join('');
-  const colour = [...person.key].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % COLOURS;
+  const colour = [...person.key].reduce((hash, letter) => (hash * 31 + letter.codePointAt(0)) % 9_973, 7) % COLOURS;
   return el('span', { class: `avatar colour-${colour}`, 'aria-hidden': 'true' }, letters.toUpperCase() || handle(person).slice(-2));
 }
 

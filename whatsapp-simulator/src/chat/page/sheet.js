@@ -15,6 +15,7 @@ export function open(title, ...children) {
   heading.textContent = title;
   inside.replaceChildren(...children.flat());
   if (!dialog.open) dialog.showModal();
+  inside.querySelector('input, button')?.focus();
 }
 
 /** Closes it. */

@@ -108,6 +108,11 @@ export class Store {
     if (wa_id) person.phone = digits(wa_id);
     // Meta makes a new id for a new phone: the old one is gone even where no new one is told.
     if (user_id || type === 'user_changed_number') person.bsuid = user_id ?? null;
+    // Who had that phone or id here before has it no more, and was mostly only named by the page's address.
+    const isSame = (other) => (person.phone && other.phone === person.phone) || (person.bsuid && other.bsuid === person.bsuid);
+    const before = this.people.filter((other) => other !== person && isSame(other));
+    this.people = this.people.filter((other) => !before.includes(other));
+    if (before.includes(this.person)) this.person = person;
   }
 
   #sent({ phoneNumberId, to, recipient, wamid, at, message }, isNew) {
