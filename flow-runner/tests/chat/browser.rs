@@ -42,7 +42,8 @@ impl Browser {
 
     /// A browser of its own, with this address open.
     pub async fn open(&self, address: &str) -> Page<'_> {
-        let args = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1100,900"];
+        let args =
+            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1100,900"];
         let wanted = json!({"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": {"args": args}}});
         let session = self.post("/session", &json!({ "capabilities": wanted })).await;
         let session = session.unwrap_or_else(|error| panic!("no Chromium: {HINT}\n{error}"));

@@ -86,7 +86,8 @@ impl<'a> Person<'a> {
 
     /// What stands in the chat, first line of each message.
     pub async fn chat(&self) -> Vec<String> {
-        let script = "return [...document.querySelectorAll('#log .line .words:first-of-type')].map((it) => it.textContent)";
+        let script =
+            "return [...document.querySelectorAll('#log .line .words:first-of-type')].map((it) => it.textContent)";
         let lines = self.page.script(script, &[]).await;
         serde_json::from_value(lines).expect("texts")
     }

@@ -151,8 +151,11 @@ impl Write {
     fn deed(self) -> anyhow::Result<Deed> {
         let messages = [
             self.text.map(UserMessage::Text),
-            self.quick_reply
-                .map(|QuickReply { payload, text, context }| UserMessage::QuickReply { payload, text, context }),
+            self.quick_reply.map(|QuickReply { payload, text, context }| UserMessage::QuickReply {
+                payload,
+                text,
+                context,
+            }),
             self.media.map(MediaMessage::message).transpose()?,
             self.location.map(|Location { latitude, longitude, name, address }| UserMessage::Location {
                 latitude,

@@ -6,7 +6,7 @@ use whatsapp_simulator::Config;
 use super::stage::{NUMBER, Stage, USER, quick, silent, text_to};
 
 impl Stage {
-    async fn control(&self, method: http::Method, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub async fn control(&self, method: http::Method, path: &str, body: Option<Value>) -> (u16, Value) {
         let request = self.client.request(method, format!("{}{path}", self.meta.url()));
         let request = match body {
             Some(body) => request.json(&body),
@@ -17,13 +17,13 @@ impl Stage {
         (status, serde_json::from_slice(&answer.bytes().await.expect("a body")).unwrap_or_default())
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let (status, answer) = self.control(http::Method::GET, path, None).await;
         assert_eq!(status, 200, "{path}: {answer}");
         answer
     }
 
-    async fn write(&self, from: &str, body: Value) -> (u16, Value) {
+    pub async fn write(&self, from: &str, body: Value) -> (u16, Value) {
         self.control(http::Method::POST, &format!("/simulator/users/{from}/messages"), Some(body)).await
     }
 }
@@ -39,7 +39,12 @@ async fn a_user_writes_through_it() {
         (json!({"media": {"type": "image", "caption": "look"}}), "image"),
         (json!({"location": {"latitude": 1.0, "longitude": 2.0}}), "location"),
         (json!({"contacts": [{"name": {"formatted_name": "Jo"}}]}), "contacts"),
+        (json!({"media": {"type": "voice"}}), "audio"),
+        (json!({"media": {"type": "audio"}}), "audio"),
+        (json!({"order": {"catalog_id": "1", "product_items": []}}), "order"),
         (json!({"reaction": {"messageId": "wamid.A", "emoji": "👍"}}), "reaction"),
+        (json!({"edit": {"messageId": "wamid.A", "text": "bye"}}), "edit"),
+        (json!({"requestWelcome": true}), "request_welcome"),
         (json!({"raw": {"type": "unsupported", "errors": [{"code": 131_051}]}}), "unsupported"),
     ] {
         let mut body = what.clone();
@@ -54,6 +59,24 @@ async fn a_user_writes_through_it() {
     }
     stage.write("US.42", json!({"phoneNumberId": NUMBER, "text": "hi"})).await;
     assert_eq!(stage.webhook.call().await.value()["messages"][0]["from_user_id"], "US.42");
+}
+
+#[tokio::test]
+async fn a_user_becomes_somebody_else_through_it() {
+    let mut stage = Stage::set(silent()).await;
+    for (what, kind) in [
+        (json!({"changeNumber": {"phone": "+1 555 000 2222", "bsuid": "US.2"}}), "user_changed_number"),
+        (json!({"changeUserId": {"bsuid": "US.2"}}), "user_changed_user_id"),
+    ] {
+        let mut body = what.clone();
+        body["phoneNumberId"] = json!(NUMBER);
+        body["bsuid"] = json!("US.1");
+        assert_eq!(stage.write(USER, body).await.0, 200);
+        let message = stage.webhook.call().await.value()["messages"][0].clone();
+        assert_eq!((&message["system"]["type"], &message["from"]), (&json!(kind), &json!(USER)));
+        let ids = (&message["system"]["previous_user_id"], &message["system"]["user_id"]);
+        assert_eq!(ids, (&json!("US.1"), &json!("US.2")));
+    }
 }
 
 #[tokio::test]

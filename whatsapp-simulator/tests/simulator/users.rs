@@ -34,10 +34,18 @@ async fn everything_a_user_can_do_reaches_the_webhook() {
             "reaction",
             json!({"message_id": "wamid.A"}),
         ),
-        (UserMessage::Raw(json!({"type": "request_welcome"})), "request_welcome", Value::Null),
+        (UserMessage::RequestWelcome, "request_welcome", Value::Null),
+        (UserMessage::Order(order()), "order", order()),
+        (
+            UserMessage::Edit { message_id: "wamid.A".into(), text: "bye".into() },
+            "edit",
+            json!({"original_message_id": "wamid.A", "message": {"type": "text", "text": {"body": "bye"}}}),
+        ),
+        (UserMessage::Raw(json!({"type": "hologram"})), "hologram", Value::Null),
         (UserMessage::Image(image), "image", media("7", "image/jpeg", json!({"caption": "look"}))),
         (UserMessage::Document(file), "document", media("8", "application/pdf", json!({"filename": "a.pdf"}))),
-        (UserMessage::Audio(Media::new("9", "audio/ogg")), "audio", media("9", "audio/ogg", json!({"voice": true}))),
+        (UserMessage::Voice(Media::new("9", "audio/ogg")), "audio", media("9", "audio/ogg", json!({"voice": true}))),
+        (UserMessage::Audio(Media::new("9", "audio/aac")), "audio", media("9", "audio/aac", json!({"voice": false}))),
         (UserMessage::Video(Media::new("9", "video/mp4")), "video", media("9", "video/mp4", json!({}))),
         (
             UserMessage::Sticker(Media::new("9", "image/webp")),
@@ -57,6 +65,47 @@ async fn everything_a_user_can_do_reaches_the_webhook() {
         assert_eq!((&message["id"], &message["from"]), (&json!(inbound.wamid), &json!(USER)));
         assert_eq!((&message["type"], &message[kind]), (&json!(kind), &content));
         assert!(message["timestamp"].as_str().unwrap().parse::<u64>().unwrap() > 1_700_000_000);
+    }
+}
+
+fn order() -> Value {
+    let bread = json!({"product_retailer_id": "rye", "quantity": 2, "item_price": 3, "currency": "EUR"});
+    json!({"catalog_id": "1", "text": "please", "product_items": [bread]})
+}
+
+#[tokio::test]
+async fn a_user_who_becomes_somebody_else_is_told_of_by_whatsapp_itself() {
+    let mut stage = Stage::set(silent()).await;
+    let known = User { phone: Some(USER.into()), bsuid: Some("US.1".into()), name: "Kim".into() };
+    let hidden = User { name: "Sam".into(), ..User::bsuid("US.1") };
+    let cases = [
+        (
+            &known,
+            UserMessage::ChangeNumber { phone: "+1 555 000 2222".into(), bsuid: Some("US.2".into()) },
+            json!({"body": "User Kim changed from 15550001111 to 15550002222", "type": "user_changed_number",
+                "wa_id": "15550002222", "user_id": "US.2", "previous_user_id": "US.1"}),
+        ),
+        (
+            &known,
+            UserMessage::ChangeUserId { bsuid: "US.2".into() },
+            json!({"body": "User Kim changed from 15550001111 to US.2", "type": "user_changed_user_id",
+                "wa_id": USER, "user_id": "US.2", "previous_user_id": "US.1"}),
+        ),
+        (
+            &hidden,
+            UserMessage::ChangeUserId { bsuid: "US.2".into() },
+            json!({"body": "User Sam changed from US.1 to US.2", "type": "user_changed_user_id",
+                "user_id": "US.2", "previous_user_id": "US.1"}),
+        ),
+    ];
+    for (who, what, system) in cases {
+        stage.meta.user_writes(NUMBER, who, what).await.unwrap();
+        let value = stage.webhook.call().await.value();
+        assert_eq!(value.get("contacts"), None, "nobody wrote");
+        let message = &value["messages"][0];
+        assert_eq!((&message["type"], &message["system"]), (&json!("system"), &system));
+        assert_eq!(message.get("from").and_then(Value::as_str), who.phone.as_deref(), "who they were");
+        assert_eq!(message.get("from_user_id"), None);
     }
 }
 
