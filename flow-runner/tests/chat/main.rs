@@ -96,7 +96,7 @@ async fn what_goes_wrong_is_seen_and_what_looks_like_markup_stays_text() {
     stage.installation.kill();
     kim.writes("two").await;
     kim.notices("The webhook does not answer").await;
-    kim.notices("Not sent").await;
+    kim.notices("The business was not told").await;
     stage.installation.start().await;
     kim.writes("three").await;
     kim.is_told("three").await;

@@ -31,14 +31,16 @@ async function does(deed) {
   if (!person || !number) return;
   try {
     const { wamid, status } = await write(person, number, deed);
-    if (status === 200) return;
-    const line = store.refused(wamid, `The webhook answered ${status}`);
-    if (line && shown.has(line)) refresh(shown.get(line), line);
+    if (status !== 200) {
+      const line = store.refused(wamid, `The webhook answered ${status}`);
+      if (line) redraw(line);
+    }
   } catch (error) {
-    show(store.note(person, number, `Not sent: ${error.message}`).line);
-    known = await settings().catch(() => known);
-    drawFrame();
+    show(store.note(person, number, `The business was not told: ${error.message}`).line);
   }
+  // Where callbacks go may have been changed since.
+  known = await settings().catch(() => known);
+  drawFrame();
 }
 
 /** Adds a line to the chat in sight, if it belongs there. */
@@ -63,6 +65,13 @@ let isAtEnd = true;
 function toEnd() {
   isAtEnd = true;
   log.scrollTop = log.scrollHeight;
+}
+
+/** Brings a line up to date, if it is in sight. */
+function redraw(line) {
+  if (!shown.has(line)) return;
+  refresh(shown.get(line), line);
+  if (isAtEnd) toEnd();
 }
 
 /** Draws the whole chat in sight. */
@@ -123,7 +132,7 @@ function alarm() {
 /** Becomes this person. */
 function choose(person) {
   store.person = person;
-  location.hash = encodeURIComponent(person.phone ?? person.bsuid);
+  location.hash = person.phone ?? person.bsuid;
   app.classList.add('in-chat');
   drawChat();
   if (matchMedia('(min-width: 720px)').matches) text.focus();
@@ -131,9 +140,9 @@ function choose(person) {
 
 /** The person that the address names: so each window can be somebody else. */
 function personOfAddress() {
-  const id = decodeURIComponent(location.hash.slice(1));
+  const id = location.hash.slice(1);
   if (new RegExp(`^(?:${USER_ID})$`).test(id)) return store.meet({ bsuid: id });
-  return new RegExp(`^(?:${PHONE})$`).test(id) ? store.meet({ phone: id }) : null;
+  return /^[0-9]{5,15}$/.test(id) ? store.meet({ phone: id }) : null;
 }
 
 function addPerson() {
@@ -178,8 +187,9 @@ text.addEventListener('keydown', (event) => {
 log.addEventListener('scroll', () => {
   isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
 });
-// A picture is as high as a line until it is there. The event doesn't bubble.
+// A picture is as high as a line until it is there (its event doesn't bubble), and the alarm takes room.
 log.addEventListener('load', () => isAtEnd && toEnd(), { capture: true });
+new ResizeObserver(() => isAtEnd && toEnd()).observe(log);
 part('composer').addEventListener('submit', submit);
 part('attach').addEventListener('click', () => attach(act.does));
 part('add-person').addEventListener('click', addPerson);
@@ -210,7 +220,7 @@ void watch({
       if (isNew && refused) refusal = refused;
       if (everything) drawChat();
       show(line);
-      if (changed && shown.has(changed)) refresh(shown.get(changed), changed);
+      if (changed) redraw(changed);
     }
     drawFrame();
   },
