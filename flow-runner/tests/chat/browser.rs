@@ -61,8 +61,12 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Killed it would leave its browsers behind; asked it ends them first.
-        let _ = shut_down(self.port);
+        // Killed it would leave its browsers and their profiles behind; asked it ends them first.
+        let mut tries = if shut_down(self.port).is_ok() { 500 } else { 0 };
+        while tries > 0 && matches!(self.process.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(20));
+            tries -= 1;
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

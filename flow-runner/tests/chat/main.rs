@@ -8,11 +8,12 @@ mod support;
 
 use browser::Browser;
 use person::Person;
-use serde_json::Value;
-use support::{NUMBER, stage::Stage, without_limits};
+use serde_json::{Value, json};
+use support::{NUMBER, TOKEN, stage::Stage, without_limits};
 use whatsapp_simulator::{Config, Fault, FaultKind, PhoneNumber, Statuses};
 
 const KIM: (&str, &str, &str) = ("Kim", "+1 555 000 1111", "");
+const SAM: &str = "US.13491208655302741918";
 
 /// An installation with the demo's flows.
 async fn stage() -> Stage {
@@ -24,6 +25,13 @@ async fn stage() -> Stage {
         stage.installation.save_flow(flow["name"].as_str().expect("a name"), &triggers, flow["steps"].clone()).await;
     }
     stage
+}
+
+/// The business sends something by itself, whatever flows do.
+async fn send(stage: &Stage, message: &Value) {
+    let address = format!("{}/v26.0/{NUMBER}/messages", stage.simulator.url());
+    let answer = stage.installation.http.post(address).bearer_auth(TOKEN).json(message).send().await;
+    assert_eq!(answer.expect("an answer").status(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,10 +50,10 @@ async fn a_message_typed_and_a_button_tapped_are_answered_in_the_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_of_a_list_and_a_location_are_sent_by_somebody_who_hides_the_phone() {
+async fn somebody_who_hides_the_phone_picks_from_a_list_sends_a_location_and_taps_a_quick_reply() {
     let (stage, browser) = (stage().await, Browser::start());
     let sam = Person::opens(&browser, &stage.simulator).await;
-    sam.becomes("Sam", "", "US.13491208655302741918").await;
+    sam.becomes("Sam", "", SAM).await;
     sam.writes("hello").await;
     sam.taps("Order").await;
     sam.taps("Choose a size").await;
@@ -54,6 +62,15 @@ async fn a_row_of_a_list_and_a_location_are_sent_by_somebody_who_hides_the_phone
     sam.attaches("Location").await;
     sam.taps("Send").await;
     sam.is_told("Thank you, we will have it ready.").await;
+
+    let reply = json!({"type": "button", "sub_type": "quick_reply", "index": "0",
+        "parameters": [{"type": "payload", "payload": "three"}]});
+    let template = json!({"name": "how_many", "language": {"code": "en_US"}, "components": [reply]});
+    send(&stage, &json!({"messaging_product": "whatsapp", "recipient": SAM, "type": "template", "template": template}))
+        .await;
+    sam.is_told("how_many").await;
+    sam.taps("three").await;
+    sam.sees_ticks("three", "read").await;
     sam.is_pictured("chat-list.png").await;
 }
 

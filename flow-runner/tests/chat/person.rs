@@ -6,7 +6,7 @@ use whatsapp_simulator::Simulator;
 
 /// The messages in sight: who, what, ticks.
 const LINES: &str = "const lines = [...document.querySelectorAll('#log .line')].map((line) => ({
-    isTheirs: line.classList.contains('theirs'), text: line.innerText, status: line.dataset.status,
+    isTheirs: line.classList.contains('theirs'), text: line.querySelector('.bubble').innerText,
     ticks: line.querySelector('.ticks')?.getAttribute('aria-label') ?? '' }));";
 
 /// A person with a browser.
