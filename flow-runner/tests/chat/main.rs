@@ -65,10 +65,12 @@ async fn somebody_who_hides_the_phone_picks_from_a_list_sends_a_location_and_tap
 
     let reply = json!({"type": "button", "sub_type": "quick_reply", "index": "0",
         "parameters": [{"type": "payload", "payload": "three"}]});
-    let template = json!({"name": "how_many", "language": {"code": "en_US"}, "components": [reply]});
+    let body = json!({"type": "body", "parameters": [{"type": "text", "text": "loaves"}]});
+    let template = json!({"name": "how_many", "language": {"code": "en_US"}, "components": [body, reply]});
     send(&stage, &json!({"messaging_product": "whatsapp", "recipient": SAM, "type": "template", "template": template}))
         .await;
     sam.is_told("how_many").await;
+    sam.is_told("loaves").await;
     sam.taps("three").await;
     sam.sees_ticks("three", "read").await;
     sam.is_pictured("chat-list.png").await;

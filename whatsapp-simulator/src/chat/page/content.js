@@ -66,8 +66,9 @@ function template(content) {
 
 /** A parameter's value: a text, or the link or id of a medium. */
 function shown(value) {
-  if (value?.link) return link(value.link, asText(value.link));
-  return asText(value?.id ?? value);
+  // A text has a `link` too: a method that nobody has called for decades.
+  if (typeof value === 'string') return value;
+  return value?.link ? link(value.link, asText(value.link)) : asText(value?.id ?? value);
 }
 
 function caption(content) {

@@ -29,7 +29,7 @@ export function icon(name) {
 /** Whatever this is, as text. */
 export function asText(value) {
   if (value === null || value === undefined) return '';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
 /** The address if it is one of the web, else null: `javascript:` and its kin make no link. */
