@@ -2,8 +2,8 @@
 //!
 //! The simulator stands where `graph.facebook.com` stands. It checks a send as Meta would (token, shape, lengths,
 //! throughput of the number, pace of the pair), answers with Meta's bodies, and calls the webhook back, signed, with the
-//! statuses of what it accepted and with whatever its users write. It can be told to misbehave: see [`Fault`]. All of it can
-//! also be asked for over HTTP, under `/simulator/`, and at `/` there is a page to be a user in the browser.
+//! statuses of what it accepted and with whatever its users write. It can be told to misbehave: see [`Fault`]. All of it
+//! can also be asked for over HTTP, under `/simulator/`, and at `/` there is a page to be a user in the browser.
 //!
 //! It is deterministic: message ids, trace ids and the dice of probabilistic faults all come from [`Config::seed`].
 //!

@@ -1,5 +1,5 @@
-//! The simulator's chat page in real Chromium, against the program itself: what is done in the page goes to WhatsApp, to the
-//! gateway, through worker and sender, and comes back into the page.
+//! The simulator's chat page in real Chromium, against the program itself: what is done in the page goes to WhatsApp, to
+//! the gateway, through worker and sender, and comes back into the page.
 
 mod browser;
 mod person;

@@ -65,7 +65,8 @@ impl<'a> Person<'a> {
     /// Waits until what the business said bears these ticks.
     pub async fn sees_ticks(&self, text: &str, ticks: &str) {
         let script = format!(
-            "{LINES} return lines.some((line) => line.isTheirs && line.text.includes(arguments[0]) && line.ticks === arguments[1])"
+            "{LINES} return lines.some((line) => line.isTheirs && line.text.includes(arguments[0])
+                && line.ticks === arguments[1])"
         );
         self.page.until(&format!("{text:?} is {ticks}"), &script, &[text, ticks]).await;
     }

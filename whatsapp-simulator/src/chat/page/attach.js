@@ -6,6 +6,7 @@ import { ask, offer } from './sheet.js';
 export const USER_ID = '[A-Z]{2}\\.(ENT\\.)?[A-Za-z0-9]{1,128}';
 export const PHONE = '\\+?[0-9 ()\\-]{5,24}';
 
+const FILENAME = { name: 'filename', label: 'File name', value: 'letter.pdf' };
 const CAPTION = { name: 'caption', label: 'Caption', maxlength: 1024 };
 
 /** Opens the choice; `does(deed)` gets what was chosen. */
@@ -18,7 +19,7 @@ export function attach(does) {
     form('video', 'Video', [CAPTION], medium('video')),
     atOnce('audio', 'Sound', { media: { type: 'audio' } }),
     atOnce('voice', 'Voice message', { media: { type: 'voice' } }),
-    form('document', 'Document', [{ name: 'filename', label: 'File name', value: 'letter.pdf' }, CAPTION], medium('document')),
+    form('document', 'Document', [FILENAME, CAPTION], medium('document')),
     atOnce('sticker', 'Sticker', { media: { type: 'sticker' } }),
     { icon: 'location', label: 'Location', act: () => goes(does) },
     form('contacts', 'Contact', CONTACT, (values) => void does(contact(values))),

@@ -9,8 +9,8 @@ const NOTES = new Set(['system', 'edit', 'revoke', 'request_welcome', 'unsupport
 const TICKS = { sent: 'tick', delivered: 'ticks', read: 'ticks', failed: 'warn' };
 
 /**
- * The line's element. `act.does(deed)` is called when something is tapped, `act.chooses(line)` when a list is to be opened,
- * `act.goes()` when the business asks where the person is; `find(wamid)` gives the message that a reply refers to.
+ * The line's element. `act.does(deed)` is called when something is tapped, `act.chooses(line)` when a list is to be
+ * opened, `act.goes()` when the business asks where the person is; `find(wamid)` gives what a reply refers to.
  */
 export function bubble(line, act, find) {
   if (line.notice || NOTES.has(line.message?.type)) {
@@ -23,13 +23,13 @@ export function bubble(line, act, find) {
       el('span', { class: 'hidden' }, line.isMine ? 'You: ' : 'Business: '),
       quote(line, find),
       content(line.message),
-      el('span', { class: 'meta', 'aria-live': 'off' }, el('time', { datetime: new Date(line.at).toISOString() }, clock(line.at)), ticks(line)),
+      el('span', { class: 'meta', 'aria-live': 'off' }, el('time', {}, clock(line.at)), ticks(line)),
       reactions(line)),
     choices(line, act),
     trouble(line));
 }
 
-/** Brings up to date what changes after a message came: ticks, reactions, trouble. What can be tapped stays as it is. */
+/** Brings up to date what changes after a message came: ticks, reactions, trouble. What can be tapped is left alone. */
 export function refresh(element, line) {
   element.dataset.status = line.status ?? '';
   for (const [name, fresh] of [['.ticks', ticks(line)], ['.reactions', reactions(line)], ['.trouble', trouble(line)]]) {
@@ -90,7 +90,8 @@ function ofInteractive(line, interactive, act) {
   }
   if (action.name === 'send_location') buttons.push(choice('location', 'Send location', () => act.goes()));
   if (action.name === 'cta_url') {
-    buttons.push(link(action.parameters?.url, [icon('open'), asText(action.parameters?.display_text)], { class: 'choice' }));
+    const label = [icon('open'), asText(action.parameters?.display_text)];
+    buttons.push(link(action.parameters?.url, label, { class: 'choice' }));
   }
   return buttons;
 }
@@ -99,10 +100,11 @@ function ofInteractive(line, interactive, act) {
 function ofTemplate(line, template, act) {
   const replies = list(template.components).filter((component) =>
     asText(component?.type).toLowerCase() === 'button' && asText(component?.sub_type).toLowerCase() === 'quick_reply');
-  return replies.flatMap((component) => list(component.parameters).filter((one) => one?.type === 'payload').map((one) => {
+  const payloads = replies.flatMap((component) => list(component.parameters)).filter((one) => one?.type === 'payload');
+  return payloads.map((one) => {
     const payload = asText(one.payload);
     return choice('reply', payload, () => act.does({ quickReply: { payload, text: payload, context: line.wamid } }));
-  }));
+  });
 }
 
 /** The rows of a list, to be shown in a sheet; `take(deed)` is called with the one that is chosen. */
@@ -116,6 +118,6 @@ export function rows(line, take) {
       const described = row?.description ? { description: asText(row.description) } : {};
       const tap = { id, title, context: line.wamid, isList: true, ...described };
       return el('button', { type: 'button', class: 'row', onclick: () => take({ tap }) },
-        el('span', { class: 'lines' }, el('strong', {}, title), described.description && words(described.description, {})));
+        el('span', { class: 'lines' }, el('strong', {}, title), described.description && words(row.description, {})));
     })));
 }

@@ -36,7 +36,10 @@ function interactive(content) {
   if (reply) {
     return [words(reply.title), reply.description && words(reply.description, { class: 'words soft' })];
   }
-  if (!content?.body && !content?.action) return [card('reply', asText(content?.type), asText(content?.[content?.type]))];
+  if (!content?.body && !content?.action) {
+    const type = asText(content?.type);
+    return [card('reply', type, asText(content?.[type]))];
+  }
   const header = content.header;
   return [
     header?.text && words(header.text, { class: 'words heading' }),
@@ -77,7 +80,8 @@ function caption(content) {
 
 /** A card with picture, title and a line below. */
 function card(picture, title, below, address = null) {
-  const inner = [icon(picture), el('span', { class: 'lines' }, el('strong', {}, title), below && el('small', {}, below))];
+  const lines = el('span', { class: 'lines' }, el('strong', {}, title), below && el('small', {}, below));
+  const inner = [icon(picture), lines];
   return address ? link(address, inner, { class: 'card' }) : el('div', { class: 'card' }, inner);
 }
 
@@ -122,7 +126,8 @@ function place(content) {
   const [latitude, longitude] = [Number(content?.latitude), Number(content?.longitude)];
   const map = `https://www.openstreetmap.org/?mlat=${latitude}&mlon=${longitude}#map=15/${latitude}/${longitude}`;
   const below = [asText(content?.address), at].filter(Boolean).join(' · ');
-  return card('location', asText(content?.name) || 'Location', below, Number.isFinite(latitude + longitude) ? map : null);
+  const isOnEarth = Number.isFinite(latitude + longitude);
+  return card('location', asText(content?.name) || 'Location', below, isOnEarth ? map : null);
 }
 
 function contact(one) {
@@ -131,8 +136,9 @@ function contact(one) {
 }
 
 function order(content) {
-  const items = list(content?.product_items);
-  const rows = items.map((item) =>
-    `${asText(item?.quantity)} × ${asText(item?.product_retailer_id)} (${asText(item?.item_price)} ${asText(item?.currency)})`);
+  const rows = list(content?.product_items).map((item) => {
+    const price = `${asText(item?.item_price)} ${asText(item?.currency)}`;
+    return `${asText(item?.quantity)} × ${asText(item?.product_retailer_id)} (${price})`;
+  });
   return card('order', asText(content?.text) || 'Order', rows.join(', '));
 }

@@ -3,7 +3,7 @@
 const SVG = 'http://www.w3.org/2000/svg';
 const ADDRESS = /https?:\/\/[^\s<>"']+/g;
 
-/** An element with attributes (`onclick` and the like are listeners) and children; what is null, false or '' is left out. */
+/** An element with attributes (`onclick` and the like are listeners) and children; null, false and '' are left out. */
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -11,7 +11,7 @@ export function el(tag, attributes = {}, ...children) {
     if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? '' : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false && child !== ''));
+  element.append(...children.flat().filter((child) => child || child === 0));
   return element;
 }
 

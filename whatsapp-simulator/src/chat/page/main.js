@@ -98,9 +98,10 @@ function drawFrame() {
     isDue = false;
     people(part('people'), store, choose);
     const number = store.numbers.get(store.number);
-    part('business').textContent = number ? `Business ${number.display ? `+${number.display}` : number.id}` : 'No number';
+    part('business').textContent = number ? `Business ${number.display ? `+${number.display}` : number.id}` : '…';
     const { person } = store;
-    part('whoami').textContent = person ? `You are ${title(person)}${person.name ? ` · ${handle(person)}` : ''}` : 'You are nobody yet';
+    const who = person && [title(person), person.name && handle(person)].filter(Boolean).join(' · ');
+    part('whoami').textContent = `You are ${who ?? 'nobody yet'}`;
     part('switch-number').hidden = store.numbers.size < 2 && known.phoneNumbers.length > 0;
     const unread = store.people.reduce((sum, one) => sum + store.chat(one).unread, 0);
     document.title = `${unread > 0 ? `(${unread}) ` : ''}Be the user · simulated WhatsApp`;
@@ -120,7 +121,7 @@ function drawConnection() {
 
 function alarm() {
   if (isLost) return 'The simulator does not answer. Trying again…';
-  if (!known.webhookUrl) return 'No webhook is set: nobody hears what you write. Start the simulator with --webhook-url.';
+  if (!known.webhookUrl) return 'Nobody hears what you write: no webhook is set. The simulator takes --webhook-url.';
   const answer = store.webhook?.answer;
   if (store.webhook && answer !== 200) {
     const how = answer === null ? 'The webhook does not answer' : `The webhook refuses callbacks with ${answer}`;
@@ -169,8 +170,8 @@ function switchNumber() {
     el('button', { type: 'button', class: 'row', onclick: () => go(id) },
       el('span', { class: 'lines' }, el('strong', {}, display ? `+${display}` : id), el('small', {}, id))));
   if (known.phoneNumbers.length > 0) return open('Business number', el('section', { class: 'rows' }, numbers));
-  const fields = [{ name: 'id', label: 'Phone number id', required: true, pattern: '[A-Za-z0-9]+', value: store.number ?? '' }];
-  return ask('Business number', fields, 'Write to it', ({ id }) => void go(id));
+  const id = { name: 'id', label: 'Phone number id', required: true, pattern: '[A-Za-z0-9]+', value: store.number };
+  return ask('Business number', [id], 'Write to it', (values) => void go(values.id));
 }
 
 function submit(event) {

@@ -17,9 +17,11 @@ export function handle(person) {
 }
 
 function avatar(person) {
-  const letters = title(person).replace(/^[+\d]+/, '').trim().split(/\s+/).map((word) => word[0] ?? '').slice(0, 2).join('');
+  const words = title(person).replace(/^[+\d]+/, '').trim().split(/\s+/);
+  const letters = words.slice(0, 2).map((word) => [...word][0] ?? '').join('').toUpperCase();
   const colour = [...person.key].reduce((hash, letter) => (hash * 31 + letter.codePointAt(0)) % 9_973, 7) % COLOURS;
-  return el('span', { class: `avatar colour-${colour}`, 'aria-hidden': 'true' }, letters.toUpperCase() || handle(person).slice(-2));
+  const attributes = { class: `avatar colour-${colour}`, 'aria-hidden': 'true' };
+  return el('span', attributes, letters || handle(person).slice(-2));
 }
 
 /** Draws the people, newest message first; `choose(person)` is called when one is picked. */
@@ -35,12 +37,15 @@ function entry(person, store, choose) {
   const chat = store.chat(person);
   const last = chat.lines.at(-1);
   const said = last ? `${last.isMine ? 'You: ' : ''}${last.notice ?? summary(last.message)}` : handle(person);
-  const isOpen = person === store.person;
+  const attributes = {
+    type: 'button', class: 'person', 'data-key': person.key,
+    'aria-current': person === store.person && 'true', onclick: () => choose(person),
+  };
   return el('li', {},
-    el('button', { type: 'button', class: 'person', 'data-key': person.key, 'aria-current': isOpen ? 'true' : null, onclick: () => choose(person) },
+    el('button', attributes,
       avatar(person),
       el('span', { class: 'lines' }, el('strong', {}, title(person)), el('small', {}, said)),
       el('span', { class: 'aside' },
         last && el('time', {}, clock(last.at)),
-        chat.unread > 0 && el('span', { class: 'badge', 'aria-label': `${chat.unread} unread` }, String(chat.unread)))));
+        chat.unread > 0 && el('span', { class: 'badge', title: 'unread' }, String(chat.unread)))));
 }

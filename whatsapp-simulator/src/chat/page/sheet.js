@@ -24,8 +24,8 @@ export function close() {
 }
 
 /**
- * Opens a form. A field is `{name, label, …attributes of the input}`; `done(values)` gets what was filled in and gives an
- * error to show, or nothing.
+ * Opens a form. A field is `{name, label, …attributes of the input}`; `done(values)` gets what was filled in and gives
+ * an error to show, or nothing.
  */
 export function ask(title, fields, label, done) {
   const trouble = el('p', { class: 'trouble', role: 'alert' });
@@ -41,11 +41,12 @@ export function ask(title, fields, label, done) {
     trouble.textContent = error ?? '';
     if (!error) close();
   };
-  open(title, el('form', { class: 'form', onsubmit }, inputs, trouble, el('button', { type: 'submit', class: 'wide' }, label)));
+  const submit = el('button', { type: 'submit', class: 'wide' }, label);
+  open(title, el('form', { class: 'form', onsubmit }, inputs, trouble, submit));
 }
 
 /** Opens a choice of tiles: `{icon, label, act}`. */
 export function offer(title, tiles) {
-  open(title, el('div', { class: 'tiles' }, tiles.map((tile) =>
-    el('button', { type: 'button', class: 'tile', onclick: () => tile.act() }, icon(tile.icon), el('span', {}, tile.label)))));
+  open(title, el('div', { class: 'tiles' }, tiles.map(({ icon: name, label, act }) =>
+    el('button', { type: 'button', class: 'tile', onclick: act }, icon(name), el('span', {}, label)))));
 }

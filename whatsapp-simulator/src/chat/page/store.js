@@ -44,7 +44,8 @@ export class Store {
     const byPhone = phone ? this.people.find((one) => one.phone === digits(phone)) : null;
     const known = byPhone ?? (bsuid ? this.people.find((one) => one.bsuid === bsuid) : null);
     if (!known) {
-      const person = { key: phone ? digits(phone) : bsuid, phone: digits(phone) || null, bsuid: bsuid || null, name: name ?? '' };
+      const [ownPhone, ownId] = [digits(phone) || null, bsuid || null];
+      const person = { key: ownPhone ?? ownId, phone: ownPhone, bsuid: ownId, name: name ?? '' };
       this.people.push(person);
       this.person ??= person;
       return person;
@@ -62,8 +63,8 @@ export class Store {
   }
 
   /**
-   * Takes an event. Gives what it changed: `{line}` a new message or notice with its chat, `{changed}` a message that now
-   * looks otherwise, or nothing.
+   * Takes an event. Gives what it changed: `{line}` is new, `{changed}` looks otherwise now, `{refusal}` was for nobody
+   * known, `{everything}` is gone.
    */
   take(event, isNew) {
     switch (event.kind) {
@@ -109,10 +110,10 @@ export class Store {
     // Meta makes a new id for a new phone: the old one is gone even where no new one is told.
     if (user_id || type === 'user_changed_number') person.bsuid = user_id ?? null;
     // Who had that phone or id here before has it no more, and was mostly only named by the page's address.
-    const isSame = (other) => (person.phone && other.phone === person.phone) || (person.bsuid && other.bsuid === person.bsuid);
-    const before = this.people.filter((other) => other !== person && isSame(other));
-    this.people = this.people.filter((other) => !before.includes(other));
-    if (before.includes(this.person)) this.person = person;
+    const isOld = (other) => other !== person
+      && ((person.phone && other.phone === person.phone) || (person.bsuid && other.bsuid === person.bsuid));
+    if (this.person && isOld(this.person)) this.person = person;
+    this.people = this.people.filter((other) => !isOld(other));
   }
 
   #sent({ phoneNumberId, to, recipient, wamid, at, message }, isNew) {
