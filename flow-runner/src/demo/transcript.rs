@@ -94,7 +94,13 @@ impl People {
             UserMessage::Text(text) => text.clone(),
             UserMessage::ButtonTap { title, .. } | UserMessage::ListTap { title, .. } => format!("taps [{title}]"),
             UserMessage::QuickReply { text, .. } => format!("taps [{text}]"),
-            _ => "sends something".to_owned(),
+            UserMessage::Image(_) => "sends a picture".to_owned(),
+            UserMessage::Video(_) => "sends a video".to_owned(),
+            UserMessage::Audio(_) | UserMessage::Voice(_) => "sends a sound".to_owned(),
+            UserMessage::Document(_) => "sends a document".to_owned(),
+            UserMessage::Sticker(_) => "sends a sticker".to_owned(),
+            UserMessage::Location { .. } => "sends a location".to_owned(),
+            _ => "sends something else".to_owned(),
         };
         if self.last.as_ref().is_some_and(|last| *last != from.name) {
             anstream::println!();
