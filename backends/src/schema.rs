@@ -1,12 +1,13 @@
 //! The schema by hand: `migrate up|down|status`.
 
 use crate::{
-    connect::ConnectError,
+    connect::{ConnectError, RecordPlace},
     embedded::{self, DataDirectory},
 };
 use migrations::Migrator;
 use sea_orm::DatabaseConnection;
 use sea_orm_migration::{MigrationStatus, MigratorTrait};
+use secrecy::SecretString;
 use serde::Serialize;
 use shared::settings::Settings;
 
@@ -23,16 +24,19 @@ pub struct Change {
 #[derive(Debug)]
 pub struct Schema {
     connection: DatabaseConnection,
-    _directory: DataDirectory,
+    _directory: Option<DataDirectory>,
 }
 
 impl Schema {
     /// Opens the database that the settings name, alone.
     pub async fn open(settings: &Settings) -> Result<Self, ConnectError> {
-        crate::connect::embedded_only(settings)?;
-        let directory = DataDirectory::own(&settings.data_dir)?;
+        let place = RecordPlace::of(settings)?;
+        if let RecordPlace::Server(url) = &place {
+            return Ok(Self { connection: on_a_server(url).await?, _directory: None });
+        }
+        let directory = DataDirectory::own(&settings.data_dir, place.file())?;
         let (_, _, connection) = embedded::open(&directory).await?;
-        Ok(Self { connection, _directory: directory })
+        Ok(Self { connection, _directory: Some(directory) })
     }
 
     /// Applies what is missing.
@@ -54,4 +58,14 @@ impl Schema {
         };
         Ok(changes.iter().map(change).collect())
     }
+}
+
+#[cfg(feature = "postgresql")]
+async fn on_a_server(url: &SecretString) -> Result<DatabaseConnection, ConnectError> {
+    crate::sql::postgresql::alone(url).await.map_err(ConnectError::Database)
+}
+
+#[cfg(not(feature = "postgresql"))]
+async fn on_a_server(_: &SecretString) -> Result<DatabaseConnection, ConnectError> {
+    Err(ConnectError::Settings("this program was built without PostgreSQL (feature `postgresql`)".into()))
 }

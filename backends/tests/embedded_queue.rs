@@ -18,7 +18,7 @@ struct Embedded {
 impl Embedded {
     async fn fresh() -> Self {
         let parent = tempfile::tempdir().expect("a temporary directory");
-        let directory = DataDirectory::own(&parent.path().join("data")).expect("the directory");
+        let directory = DataDirectory::own(&parent.path().join("data"), None).expect("the directory");
         Self { _parent: parent, directory }
     }
 }

@@ -16,7 +16,7 @@ use shared::{
     },
     settings::Settings,
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use webhook_gateway::Gateway;
@@ -36,7 +36,8 @@ pub struct Running {
     pub backends: Backends,
     stages: [(CancellationToken, JoinHandle<()>); 3],
     background: CancellationToken,
-    operators: OperatorSocket,
+    /// Where nothing is embedded, operators work on the servers themselves.
+    operators: Option<OperatorSocket>,
 }
 
 /// Starts all roles.
@@ -69,7 +70,8 @@ pub async fn start(settings: &Settings, listener: TcpListener) -> anyhow::Result
     ];
     let [first, second, third] = tokens;
     let stages = [(first, gateway), (second, worker), (third, sender)];
-    let operators = OperatorSocket::open(&settings.data_dir, backends.clone())?;
+    let open = |directory: &PathBuf| OperatorSocket::open(directory, backends.clone());
+    let operators = backends.data_dir.as_ref().map(open).transpose()?;
     Ok(Running { address, backends, stages, background, operators })
 }
 
@@ -96,7 +98,9 @@ impl Running {
                     tracing::error!(%error, "a role ended badly");
                 }
             }
-            self.operators.close().await;
+            if let Some(operators) = self.operators {
+                operators.close().await;
+            }
             self.background.cancel();
             self.backends.tasks.close();
             self.backends.tasks.wait().await;

@@ -21,6 +21,9 @@ pub enum DirectoryError {
         "{0} is in use by another flow-runner process; stop that one, or set FLOW_RUNNER_DATA_DIR to another directory"
     )]
     InUse(PathBuf),
+    /// Another process has the database that `DATABASE_URL` names.
+    #[error("{0} is in use by another flow-runner process; stop that one, or set DATABASE_URL to another file")]
+    DatabaseInUse(PathBuf),
     /// A file in it can't be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -43,13 +46,15 @@ pub enum DirectoryError {
 #[derive(Debug)]
 pub struct DataDirectory {
     path: PathBuf,
-    /// Holds the lock for as long as it is open.
-    _lock: File,
+    database: PathBuf,
+    /// Hold the locks for as long as they are open.
+    _locks: Vec<File>,
 }
 
 impl DataDirectory {
-    /// Makes the directory where there is none, readable by its owner only, and locks it.
-    pub fn own(path: &Path) -> Result<Self, DirectoryError> {
+    /// Makes the directory where there is none, readable by its owner only, and locks it. `database` is where its database
+    /// is instead of in it; that is locked too.
+    pub fn own(path: &Path, database: Option<&Path>) -> Result<Self, DirectoryError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| DirectoryError::Io { path, source }
@@ -58,25 +63,19 @@ impl DataDirectory {
             fs::create_dir_all(path).map_err(failed(path))?;
             fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed(path))?;
         }
-        let lock_path = path.join(LOCK);
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&lock_path)
-            .map_err(failed(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {
-                // Made here for its mode: SQLite gives its log and index the mode of the file.
-                let database = path.join(DATABASE);
-                let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&database);
-                file.map_err(failed(&database))?;
-                Ok(Self { path: path.to_owned(), _lock: lock })
-            }
-            Err(TryLockError::WouldBlock) => Err(DirectoryError::InUse(path.to_owned())),
-            Err(TryLockError::Error(source)) => Err(DirectoryError::Io { path: lock_path, source }),
+        let in_use = || DirectoryError::InUse(path.to_owned());
+        let mut locks = vec![lock(&path.join(LOCK))?.ok_or_else(in_use)?];
+        if let Some(database) = database {
+            let mut beside = database.as_os_str().to_owned();
+            beside.push("-lock");
+            let in_use = || DirectoryError::DatabaseInUse(database.to_owned());
+            locks.push(lock(Path::new(&beside))?.ok_or_else(in_use)?);
         }
+        let database = database.map_or_else(|| path.join(DATABASE), Path::to_owned);
+        // Made here for its mode: SQLite gives its log and index the mode of the file.
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&database);
+        file.map_err(failed(&database))?;
+        Ok(Self { path: path.to_owned(), database, _locks: locks })
     }
 
     /// The directory.
@@ -85,10 +84,10 @@ impl DataDirectory {
         &self.path
     }
 
-    /// The database file in it.
+    /// The database file.
     #[must_use]
-    pub fn database(&self) -> PathBuf {
-        self.path.join(DATABASE)
+    pub fn database(&self) -> &Path {
+        &self.database
     }
 
     /// The keys for this directory's access tokens: those that are set, and behind them the one that was made here
@@ -126,19 +125,40 @@ impl DataDirectory {
     }
 }
 
+/// Locks a file, unless another process has.
+fn lock(path: &Path) -> Result<Option<File>, DirectoryError> {
+    let failed = |source| DirectoryError::Io { path: path.to_owned(), source };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn a_database_elsewhere_has_one_owner_too() {
+        let parent = tempfile::tempdir().unwrap();
+        let database = parent.path().join("elsewhere.db");
+        let first = DataDirectory::own(&parent.path().join("a"), Some(&database)).unwrap();
+        assert_eq!(first.database(), database);
+        let second = DataDirectory::own(&parent.path().join("b"), Some(&database));
+        assert!(matches!(second, Err(DirectoryError::DatabaseInUse(_))));
+    }
+
+    #[test]
     fn a_directory_has_one_owner_and_keeps_its_key() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("data");
-        let first = DataDirectory::own(&path).unwrap();
+        let first = DataDirectory::own(&path, None).unwrap();
         let key = first.encryption_keys().unwrap().0;
-        assert!(matches!(DataDirectory::own(&path), Err(DirectoryError::InUse(_))));
+        assert!(matches!(DataDirectory::own(&path, None), Err(DirectoryError::InUse(_))));
         drop(first);
-        assert_eq!(DataDirectory::own(&path).unwrap().encryption_keys().unwrap().0, key);
+        assert_eq!(DataDirectory::own(&path, None).unwrap().encryption_keys().unwrap().0, key);
         assert_eq!(fs::metadata(path.join(KEY)).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -36,9 +36,9 @@ pub enum OpenError {
 pub async fn open(directory: &DataDirectory) -> Result<(Db, Arc<GroupWriter>, DatabaseConnection), OpenError> {
     let path = directory.database();
     let failed = |source| OpenError::Database { path: path.display().to_string(), source };
-    let writing = connect(&path, 1).await.map_err(failed)?;
+    let writing = connect(path, 1).await.map_err(failed)?;
     check_version(&writing).await?;
-    let reading = connect(&path, READERS).await.map_err(failed)?;
+    let reading = connect(path, READERS).await.map_err(failed)?;
     let writer = Arc::new(GroupWriter::start(writing.clone()));
     Ok((Db::new(reading, writer.clone()), writer, writing))
 }

@@ -5,9 +5,7 @@ use super::{
     error::store_error,
 };
 use async_trait::async_trait;
-use migrations::Migrator;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, TransactionTrait};
-use sea_orm_migration::MigratorTrait;
 use secrecy::{ExposeSecret, SecretString};
 use shared::ports::StoreError;
 use std::{sync::Arc, time::Duration};
@@ -28,12 +26,12 @@ const MIGRATING: i64 = 0x666c_6f77_2072_756e;
 
 /// Prepares a database; `DATABASE_URL` says which. Connections are made when something is asked, so that a server that is
 /// away for a moment stops nobody.
-pub async fn open(url: &SecretString, tasks: &TaskTracker) -> Result<(Db, DatabaseConnection), DbErr> {
+pub async fn open(url: &SecretString, tasks: &TaskTracker) -> Result<Db, DbErr> {
     let mut options = options(url);
     options.max_connections(CONNECTIONS).min_connections(0).connect_lazy(true);
     let pool = Database::connect(options).await?;
     let writer = PoolWriter { pool: pool.clone(), tasks: tasks.clone() };
-    Ok((Db::new(pool.clone(), Arc::new(writer)), pool))
+    Ok(Db::new(pool, Arc::new(writer)))
 }
 
 fn options(url: &SecretString) -> ConnectOptions {
@@ -43,17 +41,14 @@ fn options(url: &SecretString) -> ConnectOptions {
     options
 }
 
-/// Brings the schema up to date, one process at a time; how many changes it made.
-pub async fn bring_up_to_date(url: &SecretString) -> Result<(), DbErr> {
+/// A connection that has the database's schema to itself, for as long as it is open: one process at a time changes it.
+pub async fn alone(url: &SecretString) -> Result<DatabaseConnection, DbErr> {
     let mut options = options(url);
     // A session's lock needs its session; and a change of a large table takes as long as it takes.
     options.max_connections(1).map_sqlx_postgres_opts(|options| options.application_name("flow-runner migrate"));
     let alone = Database::connect(options).await?;
     alone.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATING})")).await?;
-    let done = Migrator::up(&alone, None).await;
-    // The lock goes with its session.
-    alone.close().await?;
-    done
+    Ok(alone)
 }
 
 struct PoolWriter {

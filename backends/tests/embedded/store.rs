@@ -26,7 +26,7 @@ pub struct Store {
 impl Store {
     pub async fn fresh() -> Self {
         let parent = tempfile::tempdir().unwrap();
-        let directory = DataDirectory::own(&parent.path().join("data")).unwrap();
+        let directory = DataDirectory::own(&parent.path().join("data"), None).unwrap();
         let (db, _, writing) = open(&directory).await.unwrap();
         let mut options = ConnectOptions::new(format!("sqlite://{}", directory.database().display()));
         options.sqlx_logging(false).max_connections(1);

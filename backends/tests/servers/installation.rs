@@ -8,9 +8,11 @@ use backends::{
         SqlMessages, SqlRecipients, SqlStatusClock, postgresql,
     },
 };
+use migrations::Migrator;
 use redis::Commands as _;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
-use secrecy::SecretString;
+use sea_orm_migration::MigratorTrait;
+use secrecy::{ExposeSecret, SecretString};
 use shared::{
     ids,
     ports::{accounts::Accounts, flows::FlowStore},
@@ -48,11 +50,14 @@ pub struct Installation {
 impl Installation {
     pub async fn fresh() -> Self {
         let database = fresh_database().await;
-        postgresql::bring_up_to_date(&database).await.unwrap();
+        let alone = postgresql::alone(&database).await.unwrap();
+        Migrator::up(&alone, None).await.unwrap();
+        alone.close().await.unwrap();
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         let clock = Arc::new(StandingClock::at(NOW));
-        let (db, beside) = postgresql::open(&database, &tasks).await.unwrap();
+        let db = postgresql::open(&database, &tasks).await.unwrap();
+        let beside = connection(database.expose_secret()).await;
         let own = tokio::task::spawn_blocking(RedisDatabase::own).await.unwrap();
         let redis = Redis::open(&own.url.clone().into()).unwrap();
         let (accounts, flows) = accounts_and_flows(&db, &clock, &stop);
@@ -90,13 +95,17 @@ fn accounts_and_flows(
 async fn fresh_database() -> SecretString {
     let server = url("TEST_DATABASE_URL");
     let name = format!("test_{}", ids::fresh().replace('-', ""));
-    let mut options = sea_orm::ConnectOptions::new(&server);
-    options.sqlx_logging(false).max_connections(1);
-    let connection = Database::connect(options).await.expect("TEST_DATABASE_URL names a PostgreSQL that is there");
+    let connection = connection(&server).await;
     connection.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
     connection.close().await.unwrap();
     let (address, _) = server.rsplit_once('/').expect("TEST_DATABASE_URL names a database");
     format!("{address}/{name}").into()
+}
+
+async fn connection(url: &str) -> DatabaseConnection {
+    let mut options = sea_orm::ConnectOptions::new(url);
+    options.sqlx_logging(false).max_connections(1);
+    Database::connect(options).await.expect("TEST_DATABASE_URL names a PostgreSQL that is there")
 }
 
 /// One of the server's numbered databases, for as long as this lives.
@@ -149,7 +158,7 @@ impl RecordHarness for Installation {
     }
 
     async fn elsewhere(&self) -> (Arc<dyn Accounts>, Arc<dyn FlowStore>) {
-        let (db, _) = postgresql::open(&self.database, &self.tasks).await.unwrap();
+        let db = postgresql::open(&self.database, &self.tasks).await.unwrap();
         accounts_and_flows(&db, &self.ports.clock, &self.stop)
     }
 

@@ -30,7 +30,7 @@ async fn before_the_question(stage: &Stage, kim: &User, count: usize) -> Vec<Val
     assert_eq!(sends.pop().expect("a question").body()["interactive"]["body"]["text"], "Was that all?");
     stage.installation.until_settled().await;
     assert_eq!(stage.sends(kim).len(), count + 2);
-    sends.iter().map(|sent| what(sent)).collect()
+    sends.iter().map(what).collect()
 }
 
 /// What a message is, without to whom and for which job.

@@ -1,15 +1,21 @@
 //! From settings to ports.
 
+mod memory;
+mod queues;
+mod record;
+
+pub(crate) use record::RecordPlace;
+
+use record::Embedded;
+
 use crate::{
-    embedded::{self, DataDirectory, DirectoryError, EmbeddedQueue, LocalMembers, LocalSessions, OpenError},
+    embedded::{DirectoryError, OpenError},
     sql::{
-        Cipher, Db, Feed, SqlAccounts, SqlConversations, SqlDeadLetters, SqlFlows, SqlInstallation, SqlLedger,
-        SqlMessages, SqlRecipients, SqlStatusClock,
+        Cipher, Feed, SqlAccounts, SqlConversations, SqlDeadLetters, SqlFlows, SqlInstallation, SqlLedger, SqlMessages,
+        SqlRecipients, SqlStatusClock,
     },
 };
-use migrations::Migrator;
-use sea_orm::{DatabaseConnection, DbErr};
-use sea_orm_migration::MigratorTrait;
+use sea_orm::DbErr;
 use shared::{
     Clock,
     ports::{
@@ -29,7 +35,7 @@ use shared::{
     },
     settings::Settings,
 };
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Everything a process may need, behind its ports.
@@ -67,6 +73,8 @@ pub struct Backends {
     pub partitions: u16,
     /// Whether no other process can have claims: then a claim that isn't ours is one of a process that ended.
     pub exclusive: bool,
+    /// The data directory, where something is embedded.
+    pub data_dir: Option<PathBuf>,
     /// Background work; wait for it at the end.
     pub tasks: TaskTracker,
 }
@@ -86,6 +94,9 @@ pub enum ConnectError {
     /// The schema is older than this program and FLOW_RUNNER_MIGRATE is off.
     #[error("the schema is {0} changes behind this program; run `flow-runner migrate up` first")]
     OldSchema(usize),
+    /// The database server can't be used.
+    #[error("DATABASE_URL: {0}")]
+    Database(DbErr),
     /// A query failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -97,59 +108,37 @@ pub enum ConnectError {
     Settings(String),
 }
 
-/// Connects to what the settings name. Background work ends with `stop`.
+/// Connects to what the settings name: to the servers whose URLs are set, embedded for the rest. Background work ends with
+/// `stop`.
 pub async fn connect(
     settings: &Settings,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> Result<Backends, ConnectError> {
-    embedded_only(settings)?;
-    let directory = DataDirectory::own(&settings.data_dir)?;
-    let keys = directory.key_ring(settings.encryption_key.clone())?;
-    let (db, writer, writing) = embedded::open(&directory).await?;
-    bring_up_to_date(&writing, settings.migrate).await?;
-    let queue = EmbeddedQueue::new(db.clone(), writer);
-    Ok(assemble(settings, db, Cipher::new(&keys), clock, queue, directory, stop))
-}
+    let place = RecordPlace::of(settings)?;
+    let tasks = TaskTracker::new();
+    let embedded = match (&place, &settings.amqp_url) {
+        (RecordPlace::Server(_), Some(_)) => None,
+        _ => Some(Embedded::open(settings, &place).await?),
+    };
+    let (db, keys) = record::open(settings, &place, embedded.as_ref(), &tasks).await?;
+    let (publisher, consumer) = queues::open(settings, embedded.as_ref(), &tasks, &stop).await?;
+    let (sessions, members) = memory::open(settings, &clock)?;
 
-/// Refuses the URLs of servers that this version can't use yet, rather than ignoring them.
-pub(crate) fn embedded_only(settings: &Settings) -> Result<(), ConnectError> {
-    let urls = [
-        ("DATABASE_URL", &settings.database_url),
-        ("AMQP_URL", &settings.amqp_url),
-        ("REDIS_URL", &settings.redis_url),
-    ];
-    match urls.iter().find(|(_, url)| url.is_some()) {
-        Some((name, _)) => {
-            Err(ConnectError::Settings(format!("{name} is set, but this version runs embedded only; unset it")))
-        }
-        None => Ok(()),
-    }
-}
-
-fn assemble(
-    settings: &Settings,
-    db: Db,
-    cipher: Cipher,
-    clock: Arc<dyn Clock>,
-    queue: Arc<EmbeddedQueue>,
-    directory: DataDirectory,
-    stop: CancellationToken,
-) -> Backends {
-    let accounts = Arc::new(SqlAccounts::new(db.clone(), cipher, clock.clone()));
+    let accounts = Arc::new(SqlAccounts::new(db.clone(), Cipher::new(&keys), clock.clone()));
     let flows = Arc::new(SqlFlows::new(db.clone(), clock.clone()));
     let feed = Feed::new(db.clone(), vec![accounts.clone(), flows.clone()]);
-    let tasks = TaskTracker::new();
+    let data_dir = embedded.as_ref().map(|embedded| embedded.directory.path().to_owned());
     tasks.spawn(async move {
         feed.follow(stop).await;
         // The directory stays ours as long as anything may write to it.
-        drop(directory);
+        drop(embedded);
     });
-    Backends {
-        publisher: queue.clone(),
-        consumer: queue,
-        sessions: Arc::new(LocalSessions::new(clock.clone())),
-        members: Arc::new(LocalMembers::new(clock.clone())),
+    Ok(Backends {
+        publisher,
+        consumer,
+        sessions,
+        members,
         installation: Arc::new(SqlInstallation(db.clone())),
         accounts,
         flows,
@@ -161,18 +150,10 @@ fn assemble(
         messages: Arc::new(SqlMessages(db)),
         clock,
         partitions: settings.partitions,
-        exclusive: true,
+        exclusive: matches!(place, RecordPlace::File(_)),
+        data_dir,
         tasks,
-    }
-}
-
-async fn bring_up_to_date(connection: &DatabaseConnection, migrate: bool) -> Result<(), ConnectError> {
-    let pending = Migrator::get_pending_migrations(connection).await.map_err(ConnectError::Migrate)?;
-    match (pending.len(), migrate) {
-        (0, _) => Ok(()),
-        (count, false) => Err(ConnectError::OldSchema(count)),
-        (_, true) => Migrator::up(connection, None).await.map_err(ConnectError::Migrate),
-    }
+    })
 }
 
 impl Backends {
