@@ -67,8 +67,9 @@ async fn somebody_who_hides_the_phone_picks_from_a_list_sends_a_location_and_tap
         "parameters": [{"type": "payload", "payload": "three"}]});
     let body = json!({"type": "body", "parameters": [{"type": "text", "text": "loaves"}]});
     let template = json!({"name": "how_many", "language": {"code": "en_US"}, "components": [body, reply]});
-    send(&stage, &json!({"messaging_product": "whatsapp", "recipient": SAM, "type": "template", "template": template}))
-        .await;
+    let told = json!({"messaging_product": "whatsapp", "recipient_type": "individual", "recipient": SAM,
+        "type": "template", "template": template});
+    send(&stage, &told).await;
     sam.is_told("how_many").await;
     sam.is_told("loaves").await;
     sam.taps("three").await;

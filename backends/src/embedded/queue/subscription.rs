@@ -174,13 +174,21 @@ impl Channel {
 
     /// Takes tags out of the open ones; a tag of no open delivery is a bug of ours.
     fn take(&self, tags: &[Tag]) -> Result<Vec<i64>, QueueError> {
+        self.each(tags, |open, tag| open.ids.remove(&tag))
+    }
+
+    /// What open tags stand for.
+    fn look(&self, tags: &[Tag]) -> Result<Vec<i64>, QueueError> {
+        self.each(tags, |open, tag| open.ids.get(&tag).copied())
+    }
+
+    fn each(&self, tags: &[Tag], id: impl Fn(&mut Open, Tag) -> Option<i64>) -> Result<Vec<i64>, QueueError> {
         let mut open = self.open();
         if self.closed.is_cancelled() {
             return Err(self.error("settling", "the channel is closed"));
         }
-        tags.iter()
-            .map(|tag| open.ids.remove(tag).ok_or_else(|| self.error("settling", format!("tag {tag} is not open"))))
-            .collect()
+        let missing = |tag: &Tag| self.error("settling", format!("tag {tag} is not open"));
+        tags.iter().map(|tag| id(&mut open, *tag).ok_or_else(|| missing(tag))).collect()
     }
 
     fn error(&self, doing: &'static str, reason: impl ToString) -> QueueError {
@@ -202,9 +210,11 @@ impl Settle for Channel {
     }
 
     async fn give_back(&self, tags: &[Tag]) -> Result<(), QueueError> {
-        let ids = self.take(tags)?;
+        let ids = self.look(tags)?;
         let counted = self.writer.queue(QueueWrite::Count(ids.clone())).await;
+        // Back in line before their room is free: later messages would take it.
         self.line.give_back(&ids);
+        self.take(tags)?;
         self.freed.notify_one();
         counted.map_err(|error| self.error("giving back", error))
     }
