@@ -1,19 +1,33 @@
-//! Everybody gets exactly what the flow says, once and in order: under load, under repeats, under `kill -9`.
+//! Everybody gets exactly what the flow says, once and in order: under load, under repeats, under `kill -9`; embedded and on
+//! servers.
 
 mod support;
 
+use serde_json::Value;
 use std::{sync::Arc, time::Duration};
-use support::{Installation, PATIENCE, crowd, questions, relay::Relay, sqlite, whatsapp};
+use support::{Installation, PATIENCE, crowd, questions, relay::Relay, whatsapp};
 use whatsapp_simulator::Statuses;
 
 const NO_LIMITS: [(&str, &str); 2] = [("WHATSAPP_NUMBER_RATE", "0"), ("WHATSAPP_PAIR_RATE", "off")];
 const QUESTIONS: usize = 7;
 
-/// 200 conversations at once, 20 exchanges each, every callback delivered twice and shuffled across conversations.
+/// Where an installation stands.
+type Ground = fn(&str, &[(&str, &str)]) -> Installation;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_conversations_with_every_callback_twice() {
+    two_hundred_conversations(Installation::new).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_conversations_with_every_callback_twice_on_servers() {
+    two_hundred_conversations(Installation::on_servers).await;
+}
+
+/// 200 conversations at once, 20 exchanges each, every callback delivered twice and shuffled across conversations.
+async fn two_hundred_conversations(ground: Ground) {
     let simulator = Arc::new(whatsapp(Statuses::Read).await);
-    let mut installation = Installation::new(&simulator.url(), &NO_LIMITS);
+    let mut installation = ground(&simulator.url(), &NO_LIMITS);
     installation.start().await;
     simulator.set_webhook_url(&installation.webhook());
     installation.save_flow("Questions", &[questions::TRIGGER], questions::steps(QUESTIONS)).await;
@@ -22,7 +36,7 @@ async fn two_hundred_conversations_with_every_callback_twice() {
     let delivery = crowd::Delivery { copies: 2, pause: Duration::ZERO };
     crowd::write_all(&simulator, &installation.webhook(), &people, delivery, 2).await;
     crowd::wait_for_jobs(&simulator, crowd::expected_count(&people, QUESTIONS), PATIENCE).await;
-    wait_until_settled(&installation, PATIENCE).await;
+    installation.until_settled().await;
     installation.terminate().await;
 
     let copies = crowd::assert_exact(&simulator.sends(), &people, QUESTIONS, Vec::new());
@@ -31,20 +45,31 @@ async fn two_hundred_conversations_with_every_callback_twice() {
     let record = installation.record().await;
     record.assert_nothing_waits().await;
     record.close().await;
-    assert_eq!(sqlite(&installation.data_dir(), "SELECT count(*) FROM messages WHERE state = 'handled'"), "4000");
-    assert_eq!(sqlite(&installation.data_dir(), "SELECT count(*) FROM dead_letters"), "0");
+    assert_eq!(installation.ask("SELECT count(*) FROM messages WHERE state = 'handled'"), "4000");
+    assert_eq!(installation.ask("SELECT count(*) FROM dead_letters"), "0");
 }
 
 /// The process is killed at random moments under load and started again each time. `KILLS` says how often (5).
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_dash_nine_at_random_moments_loses_and_repeats_nothing() {
     let kills: usize = std::env::var("KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
+    killed(Installation::new, kills).await;
+}
+
+/// Here a claim of a process that ended is left alone for 60 s, since nobody knows that it ended: `KILLS_ON_SERVERS` (1).
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_dash_nine_on_servers_loses_and_repeats_nothing() {
+    let kills: usize = std::env::var("KILLS_ON_SERVERS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    killed(Installation::on_servers, kills).await;
+}
+
+async fn killed(ground: Ground, kills: usize) {
     let simulator = Arc::new(whatsapp(Statuses::Read).await);
     // What is unknown after a kill is settled after seconds instead of minutes; nothing else is changed.
     let mut settings = NO_LIMITS.to_vec();
     settings
         .extend([("FLOW_RUNNER__SEND__UNKNOWN_WAIT", "8s"), ("FLOW_RUNNER__SEND__UNKNOWN_WAIT_AFTER_REFUSAL", "2s")]);
-    let mut installation = Installation::new(&simulator.url(), &settings);
+    let mut installation = ground(&simulator.url(), &settings);
     installation.start().await;
     let relay = Relay::start(&installation.webhook()).await;
     simulator.set_webhook_url(&relay.url());
@@ -62,15 +87,15 @@ async fn kill_dash_nine_at_random_moments_loses_and_repeats_nothing() {
     for _ in 0..kills {
         tokio::time::sleep(Duration::from_millis(50 + dice.roll(400) as u64)).await;
         installation.kill();
-        let sending = sqlite(&installation.data_dir(), "SELECT count(*) FROM jobs WHERE state = 'sending'");
+        let sending = installation.ask("SELECT count(*) FROM jobs WHERE state = 'sending'");
         open_claims += sending.parse::<usize>().expect("a number");
-        assert_eq!(sqlite(&installation.data_dir(), "PRAGMA integrity_check"), "ok");
+        installation.assert_sound();
         installation.start().await;
     }
     writing.await.expect("everybody wrote");
     // Lanes stood still behind open claims while people wrote on: there is much to catch up with.
-    let patience = PATIENCE + Duration::from_secs(3) * u32::try_from(kills).expect("small");
-    wait_until_settled(&installation, patience).await;
+    let patience = 3 * PATIENCE + Duration::from_secs(3) * u32::try_from(kills).expect("small");
+    installation.until_settled_within(patience).await;
     installation.terminate().await;
 
     // A claim that was open at a kill, was sent again, and was open at another kill is given up rather than sent a third
@@ -93,30 +118,20 @@ async fn kill_dash_nine_at_random_moments_loses_and_repeats_nothing() {
     let record = installation.record().await;
     record.assert_nothing_waits().await;
     record.close().await;
-    assert_eq!(sqlite(&installation.data_dir(), "PRAGMA integrity_check"), "ok");
+    installation.assert_sound();
 }
 
 /// To whom and what, of the jobs that were given up; all of them after two unknown outcomes.
 fn given_up(installation: &Installation) -> Vec<(String, String)> {
     let other = "SELECT count(*) FROM dead_letters WHERE reason <> 'unknown_outcome'";
-    assert_eq!(sqlite(&installation.data_dir(), other), "0");
+    assert_eq!(installation.ask(other), "0");
     let other = "SELECT count(*) FROM jobs WHERE state = 'dead' AND (resends <> 1 OR attempt <> 2)";
-    assert_eq!(sqlite(&installation.data_dir(), other), "0");
-    let dead = "SELECT phone, coalesce(json_extract(content, '$.body'), json_extract(content, '$.caption')) FROM jobs
-        WHERE state = 'dead' ORDER BY lane_seq";
-    let rows = sqlite(&installation.data_dir(), dead);
-    rows.lines()
-        .map(|line| line.split_once('|').map(|(who, what)| (who.to_owned(), what.to_owned())).expect("two columns"))
-        .collect()
-}
-
-/// Waits until no job is open and nothing lies in a queue, seen from outside.
-async fn wait_until_settled(installation: &Installation, patience: Duration) {
-    let deadline = tokio::time::Instant::now() + patience;
-    let open = "SELECT (SELECT count(*) FROM jobs WHERE state IN ('queued', 'sending', 'retrying', 'unknown'))
-        + (SELECT count(*) FROM queue_messages)";
-    while sqlite(&installation.data_dir(), open) != "0" {
-        assert!(tokio::time::Instant::now() < deadline, "something waits after {patience:?}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    assert_eq!(installation.ask(other), "0");
+    let rows = installation.ask("SELECT phone, content FROM jobs WHERE state = 'dead' ORDER BY lane_seq");
+    let what = |content: &str| {
+        let content: Value = serde_json::from_str(content).expect("JSON");
+        content["body"].as_str().or(content["caption"].as_str()).expect("a text").to_owned()
+    };
+    let columns = rows.lines().map(|line| line.split_once('|').expect("two columns"));
+    columns.map(|(who, content)| (who.to_owned(), what(content))).collect()
 }

@@ -4,6 +4,7 @@
 pub mod crowd;
 pub mod questions;
 pub mod relay;
+pub mod servers;
 pub mod stage;
 
 use serde_json::{Value, json};
@@ -29,6 +30,8 @@ pub struct Installation {
     pub http: reqwest::Client,
     settings: Vec<(String, String)>,
     process: Option<Child>,
+    /// The record, where it is on a server.
+    database: Option<servers::Database>,
 }
 
 impl Installation {
@@ -50,8 +53,17 @@ impl Installation {
             ("RUST_LOG".to_owned(), std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned())),
         ];
         let http = reqwest::Client::builder().pool_max_idle_per_host(512).timeout(PATIENCE).build().expect("a client");
-        let mut installation = Self { address, directory, http, settings: all, process: None };
+        let mut installation = Self { address, directory, http, settings: all, process: None, database: None };
         settings.iter().for_each(|(name, value)| installation.set(name, value));
+        installation
+    }
+
+    /// The same on RabbitMQ, Redis and PostgreSQL.
+    pub fn on_servers(whatsapp: &str, settings: &[(&str, &str)]) -> Self {
+        let mut installation = Self::new(whatsapp, settings);
+        let database = servers::Database::fresh();
+        servers::settings(&database).into_iter().for_each(|(name, value)| installation.set(name, &value));
+        installation.database = Some(database);
         installation
     }
 
@@ -160,9 +172,19 @@ impl Installation {
 
     /// Waits until no job is open and nothing lies in a queue, seen from outside.
     pub async fn until_settled(&self) {
-        let open = "SELECT (SELECT count(*) FROM jobs WHERE state IN ('queued', 'sending', 'retrying', 'unknown'))
-            + (SELECT count(*) FROM queue_messages)";
-        self.until(open, "0").await;
+        self.until_settled_within(PATIENCE).await;
+    }
+
+    /// The same, for what takes longer. What lies in a broker's queues no table tells.
+    pub async fn until_settled_within(&self, patience: Duration) {
+        let jobs = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'sending', 'retrying', 'unknown')";
+        let all = format!("SELECT ({jobs}) + (SELECT count(*) FROM queue_messages)");
+        let open = if self.database.is_some() { jobs } else { &all };
+        let deadline = tokio::time::Instant::now() + patience;
+        while self.ask(open) != "0" {
+            assert!(tokio::time::Instant::now() < deadline, "something waits after {patience:?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     /// Waits until the database answers this.
@@ -170,9 +192,16 @@ impl Installation {
         until(&format!("{sql} = {answer}"), || self.ask(sql) == answer).await;
     }
 
-    /// Asks the database file itself.
+    /// Asks the database itself, past the program.
     pub fn ask(&self, sql: &str) -> String {
-        sqlite(&self.data_dir(), sql)
+        self.database.as_ref().map_or_else(|| sqlite(&self.data_dir(), sql), |database| database.ask(sql))
+    }
+
+    /// The file is sound; a server looks after itself.
+    pub fn assert_sound(&self) {
+        if self.database.is_none() {
+            assert_eq!(self.ask("PRAGMA integrity_check"), "ok");
+        }
     }
 
     /// Posts a callback once; the status, or nothing when there was no answer.
@@ -183,7 +212,7 @@ impl Installation {
     /// The record, once no process has it.
     pub async fn record(&self) -> Record {
         assert!(self.process.is_none(), "the process has the directory");
-        Record::open(&self.data_dir()).await
+        Record::open(self.settings.clone()).await
     }
 }
 
@@ -239,13 +268,9 @@ pub struct Record {
 }
 
 impl Record {
-    async fn open(data_dir: &Path) -> Self {
+    async fn open(settings: Vec<(String, String)>) -> Self {
         let overrides =
-            shared::settings::Overrides { environment: Some(Vec::new()), no_file: true, ..Default::default() }.with(
-                "data_dir",
-                data_dir.to_string_lossy(),
-                "test",
-            );
+            shared::settings::Overrides { environment: Some(settings), no_file: true, ..Default::default() };
         let settings = shared::settings::Settings::load(&overrides).expect("settings");
         let stop = tokio_util::sync::CancellationToken::new();
         let clock = std::sync::Arc::new(shared::SystemClock::default());

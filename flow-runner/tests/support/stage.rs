@@ -1,6 +1,6 @@
 //! WhatsApp, an installation, and flows that answer one word with that word: what most tests of sending begin with.
 
-use super::{Installation, NUMBER, sqlite, until, without_limits};
+use super::{Installation, NUMBER, until, without_limits};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use testkit::meta_api::SendSchema;
@@ -110,7 +110,7 @@ impl Stage {
 
     /// Rows that are each one JSON document.
     fn rows(&self, sql: &str) -> Vec<Value> {
-        let rows = sqlite(&self.installation.data_dir(), sql);
+        let rows = self.installation.ask(sql);
         rows.lines().map(|row| serde_json::from_str(row).expect("JSON")).collect()
     }
 }
