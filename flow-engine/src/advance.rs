@@ -16,6 +16,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 /// The same button of the same message again within this time does nothing.
 const DOUBLE_TAP: Duration = Duration::from_secs(10);
+/// As many buttons as a list has: nobody taps more of them in so short a time.
+const REMEMBERED_TAPS: usize = 10;
 /// A miss this soon after the question is recorded, not answered: three short messages in a row get one answer.
 const MISS_GRACE: Duration = Duration::from_secs(2);
 
@@ -53,7 +55,7 @@ pub fn advance(conversation: &Conversation, input: &Input, flows: Flows<'_>, rul
     }
     let tap = tap_of(input);
     if let Some((_, tap)) = &tap
-        && is_again(conversation.last_tap.as_ref(), tap)
+        && conversation.taps.iter().any(|before| is_again(before, tap))
     {
         run.note(Note::DoubleTap);
         return finish(conversation.clone(), run);
@@ -68,8 +70,11 @@ pub fn advance(conversation: &Conversation, input: &Input, flows: Flows<'_>, rul
         }
         None => said(live, &Said::of(input), flows, &mut run),
     };
-    let last_tap = tap.map(|(_, tap)| tap).or_else(|| conversation.last_tap.clone());
-    finish(Conversation { session, last_tap }, run)
+    let taps = match tap {
+        Some((_, tap)) => with(&conversation.taps, tap),
+        None => conversation.taps.clone(),
+    };
+    finish(Conversation { session, taps }, run)
 }
 
 fn finish(conversation: Conversation, run: Run<'_>) -> Transition {
@@ -117,10 +122,16 @@ fn tap_of(input: &Input) -> Option<(ButtonId, Tap)> {
     Some((button.parse().ok()?, tap))
 }
 
-fn is_again(last: Option<&Tap>, tap: &Tap) -> bool {
-    last.is_some_and(|last| {
-        last.button == tap.button && last.message == tap.message && tap.at.since(last.at) < DOUBLE_TAP
-    })
+fn is_again(before: &Tap, tap: &Tap) -> bool {
+    before.button == tap.button && before.message == tap.message && tap.at.since(before.at) < DOUBLE_TAP
+}
+
+/// The taps to remember after one more.
+fn with(taps: &[Tap], tap: Tap) -> Vec<Tap> {
+    let still = taps.iter().filter(|before| tap.at.since(before.at) < DOUBLE_TAP);
+    let mut taps: Vec<Tap> = still.cloned().chain([tap.clone()]).collect();
+    taps.drain(..taps.len().saturating_sub(REMEMBERED_TAPS));
+    taps
 }
 
 /// A tap that can be followed: on from that button, whatever the session says.

@@ -13,9 +13,10 @@ pub struct Conversation {
     /// The running flow, if one is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
-    /// The last tap, kept beyond the session so that a double tap on a flow's last button does nothing either.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_tap: Option<Tap>,
+    /// The taps of the last seconds, oldest first, kept beyond the session so that a double tap on a flow's last button does
+    /// nothing either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taps: Vec<Tap>,
 }
 
 /// A recipient's place in a flow. It waits at `current_step_id` for a reply.

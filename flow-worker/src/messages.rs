@@ -229,7 +229,7 @@ impl Messages {
                     user_id: account.clone(),
                     recipient_id: loaded.recipient_id,
                     session,
-                    last_tap: transition.conversation.last_tap,
+                    taps: transition.conversation.taps,
                     row_version: version,
                     identities: loaded.identities,
                 };

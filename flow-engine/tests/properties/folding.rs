@@ -118,7 +118,7 @@ proptest! {
     fn conversations_read_back(
         session in option::of((".{0,9}", any::<i64>(), ".{0,9}", ".{0,9}", any::<[i64; 4]>(), any::<u32>(),
             vec((".{0,9}", any::<i64>(), 0..500usize), 0..3))),
-        tap in option::of((".{0,9}", option::of(".{0,9}"), any::<i64>())),
+        taps in vec((".{0,9}", option::of(".{0,9}"), any::<i64>()), 0..3),
     ) {
         let session = session.map(|(flow, version, step, number, times, misses, stack)| Session {
             flow_id: flow.as_str().into(),
@@ -135,8 +135,8 @@ proptest! {
                 .map(|(flow, version, step)| Frame { flow_id: flow.as_str().into(), flow_version: VersionId(version), step })
                 .collect(),
         });
-        let last_tap = tap.map(|(button, message, at)| Tap { button, message, at: Timestamp(at) });
-        let conversation = Conversation { session, last_tap };
+        let taps = taps.into_iter().map(|(button, message, at)| Tap { button, message, at: Timestamp(at) }).collect();
+        let conversation = Conversation { session, taps };
         let json = serde_json::to_string(&conversation).unwrap();
         prop_assert_eq!(serde_json::from_str::<Conversation>(&json).unwrap(), conversation);
     }

@@ -18,9 +18,9 @@ pub struct SessionRecord {
     /// Where it stands: `flowId, flowVersion, currentStepId, phoneNumberId, createdAt, updatedAt` and more.
     #[serde(flatten)]
     pub session: Session,
-    /// The last tap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_tap: Option<Tap>,
+    /// The last taps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taps: Vec<Tap>,
     /// The recipient's row as it was when this was written.
     pub row_version: RowVersion,
     /// The identities known then.
@@ -31,7 +31,7 @@ impl SessionRecord {
     /// The conversation it holds.
     #[must_use]
     pub fn conversation(&self) -> Conversation {
-        Conversation { session: Some(self.session.clone()), last_tap: self.last_tap.clone() }
+        Conversation { session: Some(self.session.clone()), taps: self.taps.clone() }
     }
 }
 

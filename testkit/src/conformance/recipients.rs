@@ -86,8 +86,8 @@ pub async fn who_is_placed_stands_there_and_what_was_read_before_is_stale(record
     let soon = NOW.plus(Duration::from_secs(60));
     stands(record, "ann", soon).await;
     let before = named(record, &phone("ann")).await.remove(0);
-    let last_tap = Some(Tap { button: "1.2.3".into(), message: None, at: NOW });
-    let there = Conversation { session: Some(session("elsewhere", soon)), last_tap };
+    let taps = vec![Tap { button: "1.2.3".into(), message: None, at: NOW }];
+    let there = Conversation { session: Some(session("elsewhere", soon)), taps };
     let recipients = &record.ports().recipients;
     let placed = recipients.place(&before.id, before.version, &there, NOW).await.expect("placed");
     let version = placed.expect("nobody moved meanwhile");

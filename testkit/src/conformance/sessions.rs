@@ -26,7 +26,7 @@ fn session(account: &str, person: &str, step: &str) -> SessionRecord {
             misses: 1,
             stack: vec![Frame { flow_id: "lobby".into(), flow_version: flow_engine::VersionId(2), step: 3 }],
         },
-        last_tap: Some(Tap { button: "1.2.3".into(), message: None, at: NOW }),
+        taps: vec![Tap { button: "1.2.3".into(), message: None, at: NOW }],
         row_version: RowVersion::draw(),
         identities: phone_of(person),
     }

@@ -82,7 +82,7 @@ pub fn event(person: &str, wamid: &str) -> EventBuilder {
 /// A conversation that tells by which message it came about.
 #[must_use]
 pub fn conversation(wamid: &str) -> Conversation {
-    Conversation { session: None, last_tap: Some(Tap { button: wamid.into(), message: None, at: NOW }) }
+    Conversation { session: None, taps: vec![Tap { button: wamid.into(), message: None, at: NOW }] }
 }
 
 /// A job with this text.
