@@ -72,3 +72,12 @@ end_process() {
   done
   kill -KILL "$pid" 2>/dev/null || true
 }
+
+# Becomes a command in a session of its own where the system can, so that its process id is the one that was given.
+in_background() {
+  if command -v setsid >/dev/null; then
+    exec setsid "$@"
+  fi
+  trap '' INT
+  exec "$@"
+}

@@ -14,14 +14,11 @@ postgresql_programs() {
   command -v initdb >/dev/null && dirname "$(command -v initdb)"
 }
 
-# Runs a command as the user whom PostgreSQL's files belong to: it refuses root.
-as_postgres() {
-  if [[ $(id -u) == 0 ]]; then
-    setpriv --reuid=postgres --regid=postgres --init-groups "$@"
-  else
-    "$@"
-  fi
-}
+# What makes a command run as the user whom PostgreSQL's files belong to: it refuses root.
+as_postgres=()
+if [[ $(id -u) == 0 ]]; then
+  as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups)
+fi
 
 # Starts a server and sets TEST_DATABASE_URL.
 postgresql_start() {
@@ -37,12 +34,12 @@ postgresql_start() {
   [[ $(id -u) != 0 ]] || chown postgres "$server_dir"
   find_ports 1
   say "starting PostgreSQL on port $port"
-  (cd / && as_postgres "$programs/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$server_dir/initdb.log" 2>&1) || {
+  (cd / && ${as_postgres[@]+"${as_postgres[@]}"} "$programs/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$server_dir/initdb.log" 2>&1) || {
     tail -n 30 "$server_dir/initdb.log" >&2
     fail "PostgreSQL's initdb failed"
   }
   started=(postgresql_stop ${started[@]+"${started[@]}"})
-  (cd / && as_postgres setsid "$programs/postgres" -D "$data" -p "$port" -h 127.0.0.1 -k "$data" -c max_connections=400 \
+  (cd / && in_background ${as_postgres[@]+"${as_postgres[@]}"} "$programs/postgres" -D "$data" -p "$port" -h 127.0.0.1 -k "$data" -c max_connections=400 \
     >"$server_dir/log" 2>&1 </dev/null) &
   until grep -qs 'ready to accept connections' "$server_dir/log" && [[ -s $data/postmaster.pid ]]; do
     if ((waited++ > 300)); then

@@ -60,7 +60,7 @@ rabbitmq_run() {
   epmd=$(command -v epmd || ls -1 /usr/lib/erlang/erts-*/bin/epmd 2>/dev/null | tail -n 1) || true
   [[ -n $epmd ]] || fail "no epmd beside RabbitMQ: install Erlang, or set TEST_AMQP_URL"
   # Our own port mapper: a shared one would outlive us, and two test runs would meet in it.
-  rabbitmq_in_background "$epmd" -port $((port + 2)) -address 127.0.0.1 >"$rabbitmq_dir/log/epmd.log" 2>&1 </dev/null &
+  in_background "$epmd" -port $((port + 2)) -address 127.0.0.1 >"$rabbitmq_dir/log/epmd.log" 2>&1 </dev/null &
   rabbitmq_epmd_pid=$!
   HOME=$rabbitmq_dir/home \
     RABBITMQ_NODENAME=flow-test@localhost \
@@ -76,17 +76,8 @@ rabbitmq_run() {
     RABBITMQ_CONFIG_FILE=$rabbitmq_dir/rabbitmq.conf \
     RABBITMQ_CONF_ENV_FILE=/dev/null \
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' \
-    rabbitmq_in_background "$1/rabbitmq-server" >"$2" 2>&1 </dev/null &
+    in_background "$1/rabbitmq-server" >"$2" 2>&1 </dev/null &
   rabbitmq_pid=$!
-}
-
-# Becomes a command in a session of its own where the system can, so that its process id is the one that was given.
-rabbitmq_in_background() {
-  if command -v setsid >/dev/null; then
-    exec setsid "$@"
-  fi
-  trap '' INT
-  exec "$@"
 }
 
 rabbitmq_stop() {

@@ -12,7 +12,7 @@ redis_start() {
   find_ports 1
   say "starting Redis on port $port"
   started=(redis_stop ${started[@]+"${started[@]}"})
-  setsid redis-server --port "$port" --bind 127.0.0.1 --dir "$server_dir" --appendonly yes --save '' \
+  in_background redis-server --port "$port" --bind 127.0.0.1 --dir "$server_dir" --appendonly yes --save '' \
     >"$server_dir/log" 2>&1 </dev/null &
   redis_pid=$!
   until grep -qs 'Ready to accept connections' "$server_dir/log"; do
