@@ -146,6 +146,7 @@ fn worker_ports(backends: &Backends) -> flow_worker::Ports {
     flow_worker::Ports {
         publisher: backends.publisher.clone(),
         consumer: backends.consumer.clone(),
+        members: backends.members.clone(),
         sessions: backends.sessions.clone(),
         installation: backends.installation.clone(),
         accounts: backends.accounts.clone(),
@@ -168,6 +169,7 @@ fn worker_settings(settings: &Settings) -> WorkerSettings {
 fn sender_ports(backends: &Backends) -> outbound_sender::Ports {
     outbound_sender::Ports {
         consumer: backends.consumer.clone(),
+        members: backends.members.clone(),
         accounts: backends.accounts.clone(),
         ledger: backends.ledger.clone(),
         status_clock: backends.status_clock.clone(),

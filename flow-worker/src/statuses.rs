@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use shared::{
     Clock, Timestamp,
-    event::{self, StatusUpdate},
+    event::{self, StatusUpdate, Tick},
     group_commit::Committer,
     ports::{
         conversations::StatusOutcome,
-        queue::{Consumer, Message, QueueName},
+        queue::{Message, Publisher},
         status_clock::StatusClock,
     },
     runner::{Handler, Unreadable, Verdict},
@@ -22,8 +22,13 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How often the watermark is written.
+/// How often a tick is sent and the watermark written.
 const BEAT: Duration = Duration::from_secs(1);
+/// Whoever is served gets a tick each second; who got nothing for this long is not served, or not quickly.
+const SERVED: Duration = Duration::from_secs(3);
+/// A callback is answered 200, or refused, within 5 s of its receipt: a status received this long before a tick was
+/// published lies before it in the queue.
+const ON_THE_WAY: Duration = Duration::from_secs(6);
 
 /// Handles the statuses queue.
 pub(crate) struct Statuses {
@@ -39,14 +44,21 @@ impl Handler for Statuses {
         if message.schema > event::SCHEMA {
             return Err(Unreadable::NewerSchema(message.schema));
         }
-        let status: StatusUpdate =
-            serde_json::from_slice(&message.body).map_err(|error| Unreadable::Undecodable(error.to_string()))?;
+        let undecodable = |error: serde_json::Error| Unreadable::Undecodable(error.to_string());
+        if message.kind == event::TICK {
+            let tick: Tick = serde_json::from_slice(&message.body).map_err(undecodable)?;
+            return Ok((event::TICK.to_owned(), self.in_hand.hold(tick.at, None)));
+        }
+        let status: StatusUpdate = serde_json::from_slice(&message.body).map_err(undecodable)?;
         let lane = status.job.as_ref().map_or_else(|| status.wamid.to_string(), |tag| tag.job.to_string());
-        Ok((lane, self.in_hand.hold(status)))
+        Ok((lane, self.in_hand.hold(status.received_at, Some(status))))
     }
 
     async fn handle(&self, held: &Held) -> Verdict {
-        let status = &held.status;
+        let Some(status) = &held.status else {
+            held.handled.store(true, Ordering::Relaxed);
+            return Verdict::Done;
+        };
         match self.committer.commit(status.clone()).await {
             Ok(outcome) => {
                 held.handled.store(true, Ordering::Relaxed);
@@ -67,21 +79,23 @@ impl Handler for Statuses {
     }
 }
 
-/// A status in hand; put down when dropped, handled or not.
+/// A status, or a tick, in hand; put down when dropped, handled or not.
 #[derive(Debug)]
 pub(crate) struct Held {
-    status: StatusUpdate,
+    at: Timestamp,
+    /// `None`: a tick.
+    status: Option<StatusUpdate>,
     handled: AtomicBool,
     in_hand: Arc<InHand>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.in_hand.put_down(self.status.received_at, self.handled.load(Ordering::Relaxed));
+        self.in_hand.put_down(self.at, self.handled.load(Ordering::Relaxed));
     }
 }
 
-/// The statuses that were taken and not handled yet.
+/// What was taken from the statuses' queue and is not handled yet.
 #[derive(Debug)]
 pub(crate) struct InHand {
     clock: Arc<dyn Clock>,
@@ -91,7 +105,7 @@ pub(crate) struct InHand {
 #[derive(Debug, Default)]
 struct State {
     open: BTreeMap<Timestamp, usize>,
-    /// The receive time of the last one taken, and when that was, in boot time.
+    /// The time of the last one taken, and when that was, in boot time.
     last: Option<(Timestamp, Duration)>,
 }
 
@@ -104,49 +118,44 @@ impl InHand {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hold(self: &Arc<Self>, status: StatusUpdate) -> Held {
-        let received_at = status.received_at;
+    fn hold(self: &Arc<Self>, at: Timestamp, status: Option<StatusUpdate>) -> Held {
         let now = self.clock.boot();
         let mut state = self.lock();
-        *state.open.entry(received_at).or_default() += 1;
-        state.last = Some((received_at, now));
-        Held { status, handled: AtomicBool::new(false), in_hand: self.clone() }
+        *state.open.entry(at).or_default() += 1;
+        state.last = Some((at, now));
+        Held { at, status, handled: AtomicBool::new(false), in_hand: self.clone() }
     }
 
-    fn put_down(&self, received_at: Timestamp, handled: bool) {
+    fn put_down(&self, at: Timestamp, handled: bool) {
         let mut state = self.lock();
         if !handled {
-            // It comes again; until then only the queue itself can say that nothing waits.
+            // It comes again; what came after it says nothing until then.
             state.last = None;
         }
-        if let Some(count) = state.open.get_mut(&received_at) {
+        if let Some(count) = state.open.get_mut(&at) {
             *count -= 1;
             if *count == 0 {
-                state.open.remove(&received_at);
+                state.open.remove(&at);
             }
         }
     }
 
-    /// Up to when every status that was received is handled, as far as one knows without asking the queue; `Err` when
-    /// nothing was taken for a while, so that the queue can be asked.
-    fn watermark(&self) -> Result<Timestamp, ()> {
+    /// Up to when everything that was published is handled; `None` where nothing came for a while, as it doesn't to whoever
+    /// merely stands by.
+    fn watermark(&self) -> Option<Timestamp> {
         let state = self.lock();
-        if let Some((oldest, _)) = state.open.first_key_value() {
-            return Ok(*oldest);
-        }
-        match state.last {
-            Some((received_at, at)) if self.clock.boot() - at < BEAT => Ok(received_at),
-            _ => Err(()),
-        }
+        let (last, _) = state.last.filter(|(_, taken)| self.clock.boot().saturating_sub(*taken) < SERVED)?;
+        let oldest = state.open.first_key_value().map_or(last, |(oldest, _)| *oldest);
+        Some(oldest.min(last))
     }
 }
 
-/// Writes the watermark each second until `stop`.
+/// Each second until `stop`: sends a tick through the queue, and writes how far things are handled.
 pub(crate) async fn keep_clock(
     in_hand: Arc<InHand>,
     clock: Arc<dyn Clock>,
     status_clock: Arc<dyn StatusClock>,
-    consumer: Arc<dyn Consumer>,
+    publisher: Arc<dyn Publisher>,
     stop: CancellationToken,
 ) {
     loop {
@@ -154,21 +163,26 @@ pub(crate) async fn keep_clock(
             () = stop.cancelled() => return,
             () = tokio::time::sleep(BEAT) => {}
         }
-        let now = clock.now();
-        let watermark = match in_hand.watermark() {
-            Ok(watermark) => watermark,
-            // Nothing in hand: everything is handled, if nothing waits either.
-            Err(()) => match consumer.depth(QueueName::Statuses).await {
-                Ok(0) => now,
-                Ok(_) => continue,
-                Err(error) => {
-                    tracing::debug!(%error, "can't ask for the depth of the statuses queue");
-                    continue;
-                }
-            },
-        };
-        if let Err(error) = status_clock.advance(watermark, now).await {
+        tick(&*publisher, clock.now()).await;
+        let Some(watermark) = in_hand.watermark() else { continue };
+        if let Err(error) = status_clock.advance(watermark.minus(ON_THE_WAY), clock.now()).await {
             tracing::warn!(%error, "the status clock could not be written");
         }
+    }
+}
+
+async fn tick(publisher: &dyn Publisher, at: Timestamp) {
+    if publisher.is_blocked() {
+        return;
+    }
+    let published = match (Tick { at }).to_publish() {
+        Ok(tick) => tokio::time::timeout(BEAT, publisher.publish(vec![tick])).await,
+        Err(error) => {
+            tracing::error!(%error, "a tick could not be written");
+            return;
+        }
+    };
+    if !matches!(published, Ok(Ok(()))) {
+        tracing::debug!("a tick was not taken; the next one may be");
     }
 }

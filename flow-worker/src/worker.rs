@@ -11,20 +11,22 @@ use flow_engine::Rules;
 use shared::{
     Clock,
     group_commit::Committer,
+    ids,
     ports::{
         Stored,
         accounts::Accounts,
         conversations::Conversations,
         flows::FlowStore,
         installation::Installation,
+        members::{Members, Role},
         queue::{Consumer, Publisher, QueueName},
         sessions::SessionCache,
         status_clock::StatusClock,
     },
     runner::consume,
+    sharing::{self, Membership, Served},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// What a worker stands on.
@@ -34,6 +36,8 @@ pub struct Ports {
     pub publisher: Arc<dyn Publisher>,
     /// Gives events.
     pub consumer: Arc<dyn Consumer>,
+    /// Which workers are alive.
+    pub members: Arc<dyn Members>,
     /// The fast copy of sessions.
     pub sessions: Arc<dyn SessionCache>,
     /// The key of recipient ids.
@@ -105,25 +109,41 @@ impl Worker {
         Ok(Self { ports, settings, messages, statuses, in_hand })
     }
 
-    /// Consumes until `stop`, then finishes what runs.
+    /// Serves this process's share of the queues until `stop`, then finishes what runs.
     pub async fn run(self, stop: CancellationToken) {
-        let mut queues = JoinSet::new();
-        let consumer = &self.ports.consumer;
-        for partition in 0..self.settings.partitions {
-            let queue = QueueName::Inbound(partition);
-            let (consumer, messages) = (consumer.clone(), self.messages.clone());
-            queues.spawn(consume(consumer, queue, self.settings.prefetch, messages, stop.clone()));
-        }
-        let (consumer, statuses) = (consumer.clone(), self.statuses.clone());
-        queues.spawn(consume(consumer.clone(), QueueName::Statuses, self.settings.prefetch, statuses, stop.clone()));
-        let (clock, status_clock) = (self.ports.clock.clone(), self.ports.status_clock.clone());
-        queues.spawn(keep_clock(self.in_hand.clone(), clock, status_clock, consumer, stop));
-        while let Some(ended) = queues.join_next().await {
-            if let Err(error) = ended {
-                // Going on without one queue would look healthy and lose time for ever: the process starts anew.
-                tracing::error!(%error, "a queue's task ended badly");
-                return;
+        let partitions = self.settings.partitions;
+        let membership = Membership {
+            members: self.ports.members.clone(),
+            role: Role::Worker,
+            me: ids::fresh().to_string(),
+            // The statuses' queue is shared out like one more partition.
+            partitions: partitions + 1,
+        };
+        let worker = Arc::new(self);
+        let serve_one = move |(partition, _, stop): Served| {
+            let worker = worker.clone();
+            async move {
+                if partition == partitions {
+                    worker.serve_statuses(stop).await;
+                } else {
+                    worker.serve_messages(partition, stop).await;
+                }
             }
-        }
+        };
+        sharing::serve(membership, stop, serve_one).await;
+    }
+
+    async fn serve_messages(&self, partition: u16, stop: CancellationToken) {
+        let queue = QueueName::Inbound(partition);
+        consume(self.ports.consumer.clone(), queue, self.settings.prefetch, self.messages.clone(), stop).await;
+    }
+
+    async fn serve_statuses(&self, stop: CancellationToken) {
+        let Ports { consumer, publisher, status_clock, clock, .. } = self.ports.clone();
+        let queue = QueueName::Statuses;
+        tokio::join!(
+            consume(consumer, queue, self.settings.prefetch, self.statuses.clone(), stop.clone()),
+            keep_clock(self.in_hand.clone(), clock, status_clock, publisher, stop),
+        );
     }
 }

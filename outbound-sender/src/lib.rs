@@ -7,6 +7,7 @@ mod attempt;
 mod bell;
 mod desk;
 mod desks;
+mod floor;
 mod lane;
 pub mod limits;
 mod sender;

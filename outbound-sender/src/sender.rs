@@ -4,7 +4,8 @@ use crate::{
     attempt::Attempts,
     bell::Bell,
     desk::Shared,
-    desks::{Desks, find_numbers},
+    desks::Desks,
+    floor::{Floor, find_numbers},
     unknown::Unknowns,
     whatsapp::{Client, ClientError},
 };
@@ -15,14 +16,15 @@ use shared::{
     ports::{
         accounts::Accounts,
         ledger::Ledger,
+        members::{Members, Role},
         queue::{Consumer, QueueName},
         status_clock::StatusClock,
     },
     runner::consume,
     settings::{PairRate, UnknownOutcomePolicy},
+    sharing::{self, Membership, Served},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Claims or settlements in one transaction at most.
@@ -35,6 +37,8 @@ const CLAIM_LIFE: Duration = Duration::from_secs(60);
 pub struct Ports {
     /// Rings.
     pub consumer: Arc<dyn Consumer>,
+    /// Which senders are alive.
+    pub members: Arc<dyn Members>,
     /// Numbers and their tokens.
     pub accounts: Arc<dyn Accounts>,
     /// The jobs.
@@ -121,24 +125,32 @@ impl Sender {
         Ok(Self { ports, settings, shared })
     }
 
-    /// Sends until `stop`, then finishes what is under way.
+    /// Serves this process's share of the numbers until `stop`, then finishes what is under way.
     pub async fn run(self, stop: CancellationToken) {
-        let desks = Arc::new(Desks::new(self.shared, stop.clone()));
-        let mut tasks = JoinSet::new();
-        for partition in 0..self.settings.partitions {
-            let bell = Arc::new(Bell { desks: desks.clone() });
-            let queue = QueueName::Outbound(partition);
-            tasks.spawn(consume(self.ports.consumer.clone(), queue, self.settings.prefetch, bell, stop.clone()));
-        }
-        tasks.spawn(find_numbers(desks.clone(), self.ports.ledger.clone(), stop));
-        while let Some(ended) = tasks.join_next().await {
-            if let Err(error) = ended {
-                // Going on without one queue would look healthy and lose time for ever: the process starts anew.
-                tracing::error!(%error, "a task of the sender ended badly");
-                return;
+        let membership = Membership {
+            members: self.ports.members.clone(),
+            role: Role::Sender,
+            me: ids::fresh().to_string(),
+            partitions: self.settings.partitions,
+        };
+        let floor = Arc::new(Floor::new(self.settings.partitions));
+        let finding = tokio::spawn(find_numbers(floor.clone(), self.ports.ledger.clone(), stop.clone()));
+        let (shared, consumer, prefetch) = (self.shared, self.ports.consumer, self.settings.prefetch);
+        let serve_one = move |(partition, duty, stop): Served| {
+            let (shared, consumer, floor) = (shared.clone(), consumer.clone(), floor.clone());
+            async move {
+                let desks = Arc::new(Desks::new(shared, stop.clone()));
+                floor.take(partition, desks.clone(), duty);
+                let bell = Arc::new(Bell { desks: desks.clone() });
+                consume(consumer, QueueName::Outbound(partition), prefetch, bell, stop).await;
+                floor.leave(partition);
+                desks.ended().await;
             }
+        };
+        sharing::serve(membership, stop, serve_one).await;
+        if let Err(error) = finding.await {
+            tracing::error!(%error, "looking for numbers with work ended badly");
         }
-        desks.ended().await;
     }
 }
 

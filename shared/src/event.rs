@@ -1,7 +1,7 @@
 //! What the gateway cuts out of a callback, as it travels through the inbound queues.
 
 use crate::{
-    ids::{EventId, Identities, JobId, PhoneNumberId, Wamid},
+    ids::{self, EventId, Identities, JobId, PhoneNumberId, Wamid},
     partition,
     ports::queue::{Message, Publish, QueueName},
 };
@@ -21,6 +21,8 @@ pub const MESSAGE: &str = "message";
 pub const STATUS: &str = "status";
 /// `type` of a queue message that holds a [`KeptEvent`].
 pub const KEPT: &str = "kept";
+/// `type` of a queue message that holds a [`Tick`].
+pub const TICK: &str = "tick";
 
 /// One message that a person wrote.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,6 +56,23 @@ pub struct InboundMessage {
     pub reply: Reply,
     /// The message object as Meta sent it.
     pub raw: Box<RawValue>,
+}
+
+/// A moment, sent through the statuses' queue: whoever gets it is the one who is served, and has been given every status
+/// that was published before.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Tick {
+    /// When it was published.
+    pub at: Timestamp,
+}
+
+impl Tick {
+    /// The queue message that carries it.
+    pub fn to_publish(self) -> serde_json::Result<Publish> {
+        let body = Bytes::from(serde_json::to_vec(&self)?);
+        let message = Message { id: ids::fresh(), kind: TICK.into(), schema: SCHEMA, traceparent: None, body };
+        Ok(Publish { queue: QueueName::Statuses, message })
+    }
 }
 
 /// One status of a message that we sent.

@@ -15,7 +15,8 @@
 //! + 3 s               who has no duty any more, or merely stands by now, lets go
 //! ```
 //!
-//! An owner that is killed is replaced by the broker at once, by who stands by, and that is who will own it.
+//! An owner that is killed is replaced by the broker at once, by who stands by, and that is who will own it. An owner whose
+//! connection is lost for a moment is replaced too, and served again within half a minute.
 
 mod assignment;
 mod partition;

@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 const STAND_BY_AFTER: Duration = Duration::from_millis(1500);
 /// And who is to let go does so this late: whoever is to come next is in line by then.
 const LET_GO_AFTER: Duration = Duration::from_secs(3);
+/// Who stands by comes in again this often: should it be served although the owner is alive, whose connection was lost for a
+/// moment, then the owner is next in line.
+const STAND_BY_ANEW: Duration = Duration::from_secs(30);
 
 /// What is going to happen to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,8 +120,10 @@ impl Partition {
                 serve_one(served).await;
             }
         });
-        if what == Move::LetGo {
-            stop.cancel();
+        match what {
+            Move::LetGo => stop.cancel(),
+            Move::ComeIn if self.duty() == Duty::Standby => self.planned = Some((now + STAND_BY_ANEW, Move::ComeIn)),
+            Move::ComeIn => {}
         }
         self.running = Some(Running { stop, task });
     }

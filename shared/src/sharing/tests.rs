@@ -182,6 +182,21 @@ async fn who_loses_sight_of_the_others_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_owner_whose_connection_was_lost_for_a_moment_is_served_again() {
+    let mut world = World::new();
+    ["a", "b", "c"].iter().for_each(|me| world.start(me));
+    pass(2 * REBALANCED).await;
+    let before = world.lines.served();
+    // It subscribes again at once, behind who stood by.
+    for line in world.lines.0.lock().unwrap().values_mut().filter(|line| line[0] == "a") {
+        line.rotate_left(1);
+    }
+    assert!(world.lines.served().values().all(|member| member != "a"));
+    pass(Duration::from_secs(31)).await;
+    assert_eq!(world.lines.served(), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_duty_is_told_while_it_lasts() {
     let mut world = World::new();
     let told: Arc<Mutex<BTreeSet<(u16, Duty)>>> = Arc::default();
