@@ -46,10 +46,10 @@ impl Sources<'_> {
         }
         let now = self.record.find(account, who).await?;
         let before = match &message.previously {
-            Some(previously) => self.record.find(account, previously).await?.into_iter().next(),
-            None => None,
+            Some(previously) => self.record.find(account, previously).await?,
+            None => Vec::new(),
         };
-        let person = Person { message, now, before };
+        let person = Person::new(message, now, before);
         let identities = person.identities();
         let former = message.previously.as_ref().and_then(|previously| previously.bsuid.clone());
         let formerly = former.filter(|former| identities.bsuid.as_ref() != Some(former));

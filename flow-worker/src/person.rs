@@ -9,11 +9,11 @@ use shared::{
 
 /// What a message and the record say of its writer.
 pub(crate) struct Person<'a> {
-    pub message: &'a InboundMessage,
+    message: &'a InboundMessage,
     /// The rows that the sender's identities lead to.
-    pub now: Vec<RecipientRow>,
-    /// The row that those of before a change lead to.
-    pub before: Option<RecipientRow>,
+    now: Vec<RecipientRow>,
+    /// The rows that those of before a change lead to.
+    before: Vec<RecipientRow>,
 }
 
 /// The rows of one person as they become one.
@@ -26,7 +26,16 @@ pub(crate) struct Rows {
     pub conversation: Conversation,
 }
 
-impl Person<'_> {
+impl<'a> Person<'a> {
+    /// Takes what was found by the identities of now and of before.
+    pub fn new(message: &'a InboundMessage, now: Vec<RecipientRow>, mut before: Vec<RecipientRow>) -> Self {
+        // Told again, a change that names no id of before finds the next owner of the phone. Only while nobody has the new
+        // identity may a phone alone claim somebody with an id.
+        let by_phone_alone = message.previously.as_ref().is_some_and(|previously| previously.bsuid.is_none());
+        before.retain(|row| now.is_empty() || !by_phone_alone || row.identities.bsuid.is_none());
+        Self { message, now, before }
+    }
+
     /// What the writer is known by, this message included.
     pub fn identities(&self) -> Identities {
         let who = &self.message.sender;
@@ -42,7 +51,7 @@ impl Person<'_> {
             bsuid: who.bsuid.clone().or_else(|| known(|who| &who.bsuid)),
             phone: who.phone.clone().or_else(|| known(|who| &who.phone)),
         };
-        if let (Some(before), Some(previously)) = (&self.before, &self.message.previously) {
+        if let (Some(before), Some(previously)) = (self.before.first(), &self.message.previously) {
             let Identities { bsuid, phone } = &before.identities;
             // What the message names as over is over.
             if identities.phone.is_none() && previously.phone.is_none() {

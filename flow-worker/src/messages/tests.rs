@@ -297,6 +297,37 @@ async fn who_wrote_by_phone_and_by_id_is_one_person_once_a_message_has_both() {
 }
 
 #[tokio::test]
+async fn who_wrote_by_phone_and_by_id_takes_both_along() {
+    let desk = Desk::open().await;
+    desk.says(ids("", "111"), "form").await;
+    desk.answers(ids("US.1", ""), "hello", "Name? 111").await;
+    desk.says(ids("", "111"), "Ada").await;
+    desk.changes(ids("US.1", "111"), ids("US.2", "222")).await;
+    assert_eq!(desk.sends().await, ["Street? 222"], "what waits goes along");
+    desk.answers(ids("US.7", "111"), "Berlin", "").await;
+    desk.answers(ids("US.7", "111"), "form", "Name? 111").await;
+    desk.answers(ids("US.2", "222"), "Berlin", "Thanks! 222").await;
+}
+
+/// As the number beside ours tells it, late.
+#[tokio::test]
+async fn a_change_of_phones_told_again_finds_no_next_owner() {
+    for wrote_meanwhile in [true, false] {
+        let desk = Desk::open().await;
+        desk.answers(ids("US.1", "111"), "form", "Name? 111").await;
+        desk.changes(ids("", "111"), ids("", "222")).await;
+        if wrote_meanwhile {
+            desk.answers(ids("US.2", "222"), "Ada", "Street? 222").await;
+        }
+        desk.answers(ids("US.7", "111"), "form", "Name? 111").await;
+        desk.changes(ids("", "111"), ids("", "222")).await;
+        desk.answers(ids("US.7", "111"), "Ben", "Street? 111").await;
+        let (text, answer) = if wrote_meanwhile { ("Berlin", "Thanks! 222") } else { ("Ada", "Street? 222") };
+        desk.answers(ids("US.2", "222"), text, answer).await;
+    }
+}
+
+#[tokio::test]
 async fn an_id_stays_where_a_phone_goes() {
     let desk = Desk::open().await;
     desk.answers(ids("", "111"), "form", "Name? 111").await;

@@ -183,6 +183,37 @@ pub async fn three_rows_become_one(record: &dyn RecordHarness) {
     assert!(places.is_sorted_by(|a, b| a < b), "{places:?}");
 }
 
+/// By one id of now and two of before; the phone of before is a stranger's next.
+pub async fn two_rows_of_before_become_one_with_that_of_now(record: &dyn RecordHarness) {
+    let by_phone = committed(record, event("ann", "1").who(None, Some(PHONE)).jobs(1).build()).await;
+    let by_id = committed(record, event("id", "2").who(Some("US.1"), None).jobs(1).build()).await;
+    make(record, "new", Some("US.2"), Some(NEW_PHONE)).await;
+    let phone = found(record, None, Some(PHONE)).await.expect("by phone");
+    let (id, new) = (row(record, "US.1").await, row(record, "US.2").await);
+    let change = event("ann", "c").after(phone.version).who(Some("US.2"), Some(NEW_PHONE)).formerly("US.1");
+    committed(record, change.absorbing(&id).absorbing(&new).build()).await;
+    for job in [&by_phone[0], &by_id[0]] {
+        assert_eq!(job_column(record, job, "phone || ' ' || bsuid").await, format!("{NEW_PHONE} US.2"));
+    }
+    assert_eq!(name(record, Some("US.1"), None).await.as_deref(), Some("ann"));
+    assert_eq!(name(record, None, Some(PHONE)).await, None);
+    make(record, "stranger", Some("US.7"), Some(PHONE)).await;
+    assert_eq!(name(record, Some("US.2"), Some(NEW_PHONE)).await.as_deref(), Some("ann"));
+}
+
+/// Which is how the worker knows that it is over: the phone leads nowhere, or to who has it now, with the id of that one.
+pub async fn a_change_of_phones_leaves_nobody_who_was_meant(record: &dyn RecordHarness) {
+    make(record, "ann", Some("US.1"), Some(PHONE)).await;
+    let row = row(record, "US.1").await;
+    committed(record, event("ann", "2").after(row.version).who(None, Some(NEW_PHONE)).build()).await;
+    assert_eq!(found(record, None, Some(PHONE)).await, None);
+    make(record, "stranger", Some("US.7"), Some(PHONE)).await;
+    let next = found(record, None, Some(PHONE)).await.expect("the next owner");
+    assert_eq!((next.id, next.identities), (recipient_of("stranger"), who(Some("US.7"), Some(PHONE))));
+    assert_eq!(name(record, Some("US.1"), None).await.as_deref(), Some("ann"), "a former id leads on");
+    assert_eq!(name(record, None, Some(NEW_PHONE)).await.as_deref(), Some("ann"));
+}
+
 /// In one batch, whichever comes first.
 pub async fn a_merge_and_what_it_touches_go_one_after_the_other(record: &dyn RecordHarness) {
     both_known(record, 0).await;

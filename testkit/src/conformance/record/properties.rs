@@ -50,6 +50,8 @@ macro_rules! record_conformance {
             rows_that_moved_on_are_not_merged
             a_change_told_again_changes_nothing
             three_rows_become_one
+            two_rows_of_before_become_one_with_that_of_now
+            a_change_of_phones_leaves_nobody_who_was_meant
             a_merge_and_what_it_touches_go_one_after_the_other
             a_merge_that_is_refused_leaves_both_rows
             a_former_id_is_never_taken_from_another
