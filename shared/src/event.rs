@@ -24,6 +24,11 @@ pub const KEPT: &str = "kept";
 /// `type` of a queue message that holds a [`Tick`].
 pub const TICK: &str = "tick";
 
+/// How the id of a message begins that an operator made; none of Meta's does.
+pub const OPERATOR_WAMID: &str = "wamid.process.";
+/// Meta's `type` of what it says itself, such as that somebody has another phone.
+const SYSTEM: &str = "system";
+
 /// One message that a person wrote.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,6 +61,15 @@ pub struct InboundMessage {
     pub reply: Reply,
     /// The message object as Meta sent it.
     pub raw: Box<RawValue>,
+}
+
+impl InboundMessage {
+    /// Whether the person did something, which opens Meta's customer service window: Meta's own words don't, nor do an
+    /// operator's.
+    #[must_use]
+    pub fn opens_window(&self) -> bool {
+        self.message_type != SYSTEM && !self.wamid.as_str().starts_with(OPERATOR_WAMID)
+    }
 }
 
 /// A moment, sent through the statuses' queue: whoever gets it is the one who is served, and has been given every status

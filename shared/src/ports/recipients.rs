@@ -23,7 +23,7 @@ pub struct Recipient {
     pub conversation: Conversation,
     /// Its row's version; whoever changes the row must name it.
     pub version: RowVersion,
-    /// When it last wrote, by Meta's time.
+    /// When it last wrote or opened the chat, by Meta's time.
     pub last_message_at: Option<Timestamp>,
 }
 

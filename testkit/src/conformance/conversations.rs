@@ -9,7 +9,7 @@ use super::record::{
     recipient_of, write,
 };
 use shared::{
-    event::{KeptEvent, KeptKind},
+    event::{KeptEvent, KeptKind, OPERATOR_WAMID},
     ids::{self, RowVersion},
     job::{JobRef, LaneSeq},
     ports::conversations::{CommitOutcome, EventCommit},
@@ -299,6 +299,28 @@ pub async fn the_last_messages_time_never_goes_back(record: &dyn RecordHarness) 
     let earlier = event("ann", "0").after(row.version).with(|message, _| message.sent_at -= 60).build();
     committed(record, earlier).await;
     assert_eq!(record.texts("SELECT CAST(last_message_at AS TEXT) FROM recipients").await, [NOW.0.to_string()]);
+}
+
+/// Neither Meta's own words nor an operator's open a window; opening the chat does.
+pub async fn only_what_a_person_did_is_their_last_message(record: &dyn RecordHarness) {
+    let last = "SELECT COALESCE(CAST(last_message_at AS TEXT), 'never') FROM recipients";
+    let (operators, mut version) = (format!("{OPERATOR_WAMID}1"), None);
+    for (wamid, kind, at, expected) in [
+        ("1", "system", 0, "never".to_owned()),
+        (operators.as_str(), "text", 1, "never".to_owned()),
+        ("2", "request_welcome", 2, (NOW.0 + 2000).to_string()),
+        ("3", "system", 3, (NOW.0 + 2000).to_string()),
+        ("4", "text", 4, (NOW.0 + 4000).to_string()),
+    ] {
+        let event = event("ann", wamid).with(|message, advance| {
+            message.message_type = kind.to_owned();
+            message.sent_at += at;
+            advance.expected = version;
+        });
+        committed(record, event.build()).await;
+        assert_eq!(record.texts(last).await, [expected], "after {kind} {wamid}");
+        version = find(record, "ann").await.map(|row| row.version);
+    }
 }
 
 /// By event id, however often they are delivered.

@@ -27,6 +27,7 @@ macro_rules! record_conformance {
             a_message_that_waits_for_its_replay_is_handled_by_the_next_event
             an_empty_batch_commits_nothing
             the_last_messages_time_never_goes_back
+            only_what_a_person_did_is_their_last_message
             events_that_are_kept_are_kept_once
         );
         $crate::record_conformance!(@each $harness; conversations::finding:

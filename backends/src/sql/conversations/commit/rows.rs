@@ -126,7 +126,8 @@ pub(super) async fn write_recipients(
     let tail = "ON CONFLICT (id) DO UPDATE SET phone = excluded.phone, bsuid = excluded.bsuid,
         profile_name = COALESCE(excluded.profile_name, recipients.profile_name), conversation = excluded.conversation,
         version = excluded.version, counter = excluded.counter,
-        last_message_at = CASE WHEN recipients.last_message_at > excluded.last_message_at
+        last_message_at = CASE
+            WHEN excluded.last_message_at IS NULL OR recipients.last_message_at > excluded.last_message_at
             THEN recipients.last_message_at ELSE excluded.last_message_at END,
         updated_at = excluded.updated_at";
     let mut rows = Vec::with_capacity(written.len());
@@ -143,7 +144,7 @@ pub(super) async fn write_recipients(
             conversation.into(),
             advance.version.0.into(),
             step.counter.into(),
-            event.message.sent_at.saturating_mul(1000).into(),
+            event.message.opens_window().then(|| event.message.sent_at.saturating_mul(1000)).into(),
             now.0.into(),
             now.0.into(),
         ];
