@@ -9,4 +9,4 @@ pub mod redis;
 pub mod schema;
 pub mod sql;
 
-pub use connect::{Backends, ConnectError, connect};
+pub use connect::{Backends, ConnectError, connect, embeds_anything};

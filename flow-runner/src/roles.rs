@@ -1,14 +1,15 @@
-//! Gateway, worker and sender on one set of backends.
+//! Gateway, worker and sender on one set of backends, or some of them.
 
-use crate::operator::OperatorSocket;
+use crate::{cli::RoleName, operator::OperatorSocket};
 use async_trait::async_trait;
 use backends::Backends;
 use flow_worker::{Worker, WorkerSettings};
+use futures_util::future::select_all;
 use outbound_sender::{Sender, SenderSettings};
 use secrecy::SecretString;
 use shared::{
     SystemClock,
-    http::{Check, Readiness},
+    http::{Check, OpsService, Readiness, ServerLimits, serve},
     ports::{
         accounts::ConfiguredAccount,
         installation::Installation,
@@ -28,74 +29,93 @@ const END_WITHIN: Duration = Duration::from_secs(28);
 /// The account that settings make.
 const CONFIGURED: &str = "default";
 
-/// A running installation.
+/// A running process.
 pub struct Running {
-    /// Where the gateway listens.
+    /// Where the gateway listens; without one, health and metrics.
     pub address: SocketAddr,
     /// For those who act on it directly.
     pub backends: Backends,
-    stages: [(CancellationToken, JoinHandle<()>); 3],
+    /// In the order in which they end: what comes in first, what goes out last.
+    stages: Vec<Stage>,
     background: CancellationToken,
     /// Where nothing is embedded, operators work on the servers themselves.
     operators: Option<OperatorSocket>,
 }
 
-/// Starts all roles.
-pub async fn start(settings: &Settings, listener: TcpListener) -> anyhow::Result<Running> {
+/// A role that runs.
+struct Stage {
+    name: &'static str,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Stage {
+    fn start<S: Future<Output = ()> + Send + 'static>(
+        name: &'static str,
+        run: impl FnOnce(CancellationToken) -> S,
+    ) -> Self {
+        let stop = CancellationToken::new();
+        Self { name, task: tokio::spawn(run(stop.clone())), stop }
+    }
+}
+
+/// Starts these roles.
+pub async fn start(settings: &Settings, roles: &[RoleName], listener: TcpListener) -> anyhow::Result<Running> {
     shared::telemetry::metrics();
-    Settings::required(
-        settings.whatsapp.verify_token.as_ref(),
-        "WHATSAPP_WEBHOOK_VERIFY_TOKEN",
-        "Meta says it when it verifies the callback URL; choose any text and enter it there too",
-    )?;
     let background = CancellationToken::new();
     let backends = backends::connect(settings, Arc::new(SystemClock::default()), background.clone()).await?;
     backends.take_up().await?;
     configure_account(settings, &backends).await?;
     let address = listener.local_addr()?;
-    let gateway = Gateway::new(gateway_ports(&backends), settings)?;
-    let worker = Worker::new(worker_ports(&backends), worker_settings(settings)).await?;
-    let sender = Sender::new(sender_ports(&backends), sender_settings(settings, backends.exclusive))?;
-    // In the order in which they end: what comes in first, what goes out last.
-    let stop = || CancellationToken::new();
-    let tokens = [stop(), stop(), stop()];
-    let gateway_settings = settings.gateway.clone();
-    let gateway_stop = tokens[0].clone();
-    let [gateway, worker, sender] = [
-        tokio::spawn(async move {
-            webhook_gateway::run(gateway, listener, &gateway_settings, gateway_stop).await;
-        }),
-        tokio::spawn(worker.run(tokens[1].clone())),
-        tokio::spawn(sender.run(tokens[2].clone())),
-    ];
-    let [first, second, third] = tokens;
-    let stages = [(first, gateway), (second, worker), (third, sender)];
+    let mut stages = vec![front(settings, roles, &backends, listener)?];
+    if roles.contains(&RoleName::Worker) {
+        let worker = Worker::new(worker_ports(&backends), worker_settings(settings)).await?;
+        stages.push(Stage::start("the worker", |stop| worker.run(stop)));
+    }
+    if roles.contains(&RoleName::Sender) {
+        let sender = Sender::new(sender_ports(&backends), sender_settings(settings, backends.exclusive))?;
+        stages.push(Stage::start("the sender", |stop| sender.run(stop)));
+    }
     let open = |directory: &PathBuf| OperatorSocket::open(directory, backends.clone());
     let operators = backends.data_dir.as_ref().map(open).transpose()?;
     Ok(Running { address, backends, stages, background, operators })
 }
 
+/// What listens: the gateway, or health and metrics alone.
+fn front(settings: &Settings, roles: &[RoleName], backends: &Backends, listener: TcpListener) -> anyhow::Result<Stage> {
+    if !roles.contains(&RoleName::Gateway) {
+        let ops = OpsService(Arc::new(readiness(backends)));
+        return Ok(Stage::start("the ops server", |stop| serve(listener, ops, ServerLimits::default(), stop)));
+    }
+    Settings::required(
+        settings.whatsapp.verify_token.as_ref(),
+        "WHATSAPP_WEBHOOK_VERIFY_TOKEN",
+        "Meta says it when it verifies the callback URL; choose any text and enter it there too",
+    )?;
+    let gateway = Gateway::new(gateway_ports(backends), settings)?;
+    let limits = settings.gateway.clone();
+    Ok(Stage::start("the gateway", |stop| async move {
+        webhook_gateway::run(gateway, listener, &limits, stop).await;
+    }))
+}
+
 impl Running {
     /// Waits until a role ends that was not told to: a bug, after which the process should not look healthy.
     pub async fn a_role_ended(&mut self) -> &'static str {
-        let [gateway, worker, sender] = &mut self.stages;
-        tokio::select! {
-            _ = &mut gateway.1 => "the gateway",
-            _ = &mut worker.1 => "the worker",
-            _ = &mut sender.1 => "the sender",
-        }
+        let (_, ended, _) = select_all(self.stages.iter_mut().map(|stage| &mut stage.task)).await;
+        self.stages[ended].name
     }
 
     /// Ends in order.
     pub async fn stop(self) {
         let ending = async {
-            for (stop, task) in self.stages {
+            for Stage { name, stop, task } in self.stages {
                 stop.cancel();
                 if task.is_finished() {
                     continue;
                 }
                 if let Err(error) = task.await {
-                    tracing::error!(%error, "a role ended badly");
+                    tracing::error!(%error, "{name} ended badly");
                 }
             }
             if let Some(operators) = self.operators {
@@ -129,17 +149,21 @@ async fn configure_account(settings: &Settings, backends: &Backends) -> anyhow::
 }
 
 fn gateway_ports(backends: &Backends) -> webhook_gateway::Ports {
-    let mut readiness = Readiness::default();
-    readiness.add(Arc::new(DatabaseCheck(backends.installation.clone())));
-    readiness.add(Arc::new(QueueCheck(backends.consumer.clone())));
     webhook_gateway::Ports {
         publisher: backends.publisher.clone(),
         status_clock: backends.status_clock.clone(),
         flows: backends.flows.clone(),
         api_keys: backends.accounts.clone(),
         clock: backends.clock.clone(),
-        readiness,
+        readiness: readiness(backends),
     }
+}
+
+fn readiness(backends: &Backends) -> Readiness {
+    let mut readiness = Readiness::default();
+    readiness.add(Arc::new(DatabaseCheck(backends.installation.clone())));
+    readiness.add(Arc::new(QueueCheck(backends.consumer.clone())));
+    readiness
 }
 
 fn worker_ports(backends: &Backends) -> flow_worker::Ports {

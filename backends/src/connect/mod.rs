@@ -108,6 +108,12 @@ pub enum ConnectError {
     Settings(String),
 }
 
+/// Whether queues or record live in this process's data directory, so that no other process can work on them.
+#[must_use]
+pub fn embeds_anything(settings: &Settings) -> bool {
+    settings.amqp_url.is_none() || !matches!(RecordPlace::of(settings), Ok(RecordPlace::Server(_)))
+}
+
 /// Connects to what the settings name: to the servers whose URLs are set, embedded for the rest. Background work ends with
 /// `stop`.
 pub async fn connect(

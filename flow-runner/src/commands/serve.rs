@@ -5,6 +5,7 @@ use crate::{
     roles::{self, Running},
 };
 use anyhow::{Context, bail};
+use clap::ValueEnum;
 use shared::settings::{Settings, SettingsError};
 use tokio_util::sync::CancellationToken;
 
@@ -18,8 +19,9 @@ pub async fn run(settings: &SettingsArgs, args: &ServeArgs) -> anyhow::Result<()
     shared::telemetry::install_log("info");
     let listener =
         shared::http::bind(settings.listen).with_context(|| format!("can't listen on {}", settings.listen))?;
-    let running = roles::start(&settings, listener).await?;
-    tracing::info!(address = %running.address, data_dir = %settings.data_dir.display(), "serving");
+    let running = roles::start(&settings, &args.role, listener).await?;
+    let data_dir = running.backends.data_dir.as_ref().map(|path| path.display().to_string());
+    tracing::info!(address = %running.address, data_dir, "serving");
     wait_for_end(running).await
 }
 
@@ -40,15 +42,14 @@ async fn wait_for_end(mut running: Running) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Embedded queues live in one process: a role alone would wait for events for ever.
+/// What is embedded lives in one process: a role alone would wait for others for ever.
 fn check_roles(settings: &Settings, roles: &[RoleName]) -> Result<(), SettingsError> {
-    let all = [RoleName::Gateway, RoleName::Worker, RoleName::Sender].iter().all(|role| roles.contains(role));
-    if !all && settings.amqp_url.is_none() {
-        return Err(SettingsError::Wrong(
-            "--role: without AMQP_URL the queues are embedded and live in one process, which must do everything; \
-             leave --role out"
-                .into(),
-        ));
+    if RoleName::value_variants().iter().all(|role| roles.contains(role)) || !backends::embeds_anything(settings) {
+        return Ok(());
     }
-    Ok(())
+    Err(SettingsError::Wrong(
+        "--role: without AMQP_URL, or without a PostgreSQL in DATABASE_URL, queues or record are embedded and live in one \
+         process, which must do everything; leave --role out"
+            .into(),
+    ))
 }

@@ -6,9 +6,11 @@ mod transcript;
 
 use crate::{
     cli::DemoArgs,
+    cli::RoleName,
     roles::{self, Running},
 };
 use anyhow::Context;
+use clap::ValueEnum;
 use shared::settings::{Overrides, Settings};
 use std::{net::SocketAddr, path::Path};
 use tokio_util::sync::CancellationToken;
@@ -75,7 +77,7 @@ async fn start_services(args: &DemoArgs, directory: &Path, simulator: &Simulator
         .with("whatsapp.api_key", API_KEY, "demo");
     let settings = Settings::load(&overrides)?;
     let listener = shared::http::bind(args.listen).with_context(|| format!("can't listen on {}", args.listen))?;
-    roles::start(&settings, listener).await
+    roles::start(&settings, RoleName::value_variants(), listener).await
 }
 
 /// Says what can be tried, and goes on printing what happens until the end.
