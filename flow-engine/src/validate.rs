@@ -1,17 +1,19 @@
 //! What the builder is told about a flow: errors, which refuse it as ACTIVE, and warnings.
 
+mod given;
 mod loops;
 
 use crate::{
     catalog::Catalog,
     ids::{FlowId, VersionId, word},
-    model::{FlowVersion, parse_triggers},
+    model::{FlowVersion, parse_recipients, parse_triggers},
     step,
 };
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
 pub use crate::finding::{Finding, Report};
+pub use given::Given;
 
 /// Steps that a draft may have at most.
 pub const MAX_STEPS: usize = 500;
@@ -48,6 +50,16 @@ pub fn check(own: &FlowId, trigger: &Value, automation: &Value, catalog: &Catalo
         report.warning(Finding::new("/automationJson", "many_steps", text));
     }
     report
+}
+
+/// What is wrong with a `recipientArray`: a list of which nothing can be read would let everyone start the flow, the
+/// opposite of what its author wants.
+#[must_use]
+pub fn check_recipients(recipients: &Value) -> Vec<Finding> {
+    let items = recipients.as_array().into_iter().flatten().enumerate();
+    let unread = items.filter(|(_, item)| parse_recipients(&Value::Array(vec![(*item).clone()])) == [""]);
+    let text = "neither a phone nor a user id can be read from this";
+    unread.map(|(index, _)| Finding::new(format!("/recipientArray/{index}"), "bad_recipient", text)).collect()
 }
 
 fn check_triggers(own: &FlowId, trigger: &Value, catalog: &Catalog, report: &mut Report) {

@@ -2,7 +2,7 @@
 
 use crate::problem::Problem;
 use flow_engine::{
-    Catalog, FlowStatus, parse_recipients,
+    Catalog, FlowStatus,
     validate::{self, Finding, Report},
 };
 use serde_json::Value;
@@ -26,17 +26,6 @@ pub(super) fn may_be_saved(record: &FlowRecord, catalog: &Catalog) -> Result<Vec
 fn report(record: &FlowRecord, catalog: &Catalog) -> Report {
     let trigger = Value::String(record.trigger.clone());
     let mut report = validate::check(&record.id, &trigger, &record.automation, catalog);
-    check_recipients(&record.recipients, &mut report.errors);
+    report.errors.extend(validate::check_recipients(&record.recipients));
     report
-}
-
-/// A list of which nothing can be read would let everyone start the flow: the opposite of what its author wants.
-fn check_recipients(recipients: &Value, errors: &mut Vec<Finding>) {
-    let Value::Array(items) = recipients else { return };
-    for (index, item) in items.iter().enumerate() {
-        if parse_recipients(&Value::Array(vec![item.clone()])).iter().all(String::is_empty) {
-            let path = format!("/recipientArray/{index}");
-            errors.push(Finding::new(path, "bad_recipient", "neither a phone nor a user id can be read from this"));
-        }
-    }
 }

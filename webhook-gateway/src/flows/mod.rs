@@ -13,8 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
 };
-use flow_engine::{FlowId, FlowStatus, Timestamp};
-use given::Given;
+use flow_engine::{FlowId, FlowStatus, Timestamp, validate::Given};
 use http::StatusCode;
 use request::{Asked, Tenant, sent, sent_or_nothing, stored};
 use serde_json::{Map, Value, json};
@@ -59,8 +58,8 @@ async fn create(
     request: Request,
 ) -> Result<Response, Problem> {
     let fields = sent(&gateway, request).await?;
-    let given = Given::read(&fields)?;
-    let (name, automation) = given.required()?;
+    let given = Given::read(&fields).map_err(Problem::invalid)?;
+    let (name, automation) = given.required().map_err(Problem::invalid)?;
     let mut record = FlowRecord {
         id: FlowId(ids::fresh()),
         account_id: account,
@@ -73,7 +72,7 @@ async fn create(
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
     };
-    given.apply(&mut record);
+    given::apply(&given, &mut record);
     for _ in 0..ATTEMPTS {
         let catalog = stored(gateway.ports.flows.catalog(&record.account_id)).await?;
         let findings = check::may_be_saved(&record, &catalog)?;
@@ -96,10 +95,10 @@ async fn update(
 ) -> Result<Response, Problem> {
     let fields = sent(&gateway, request).await?;
     let id = possible(id_of(&fields)?.ok_or_else(no_id)?)?;
-    let given = Given::read(&fields)?;
+    let given = Given::read(&fields).map_err(Problem::invalid)?;
     for _ in 0..ATTEMPTS {
         let mut record = stored(gateway.ports.flows.get(&account, &id)).await?.ok_or_else(no_such_flow)?;
-        given.apply(&mut record);
+        given::apply(&given, &mut record);
         let catalog = stored(gateway.ports.flows.catalog(&account)).await?;
         let findings = check::may_be_saved(&record, &catalog)?;
         match stored(gateway.ports.flows.update(record)).await? {

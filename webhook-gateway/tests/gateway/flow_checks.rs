@@ -80,6 +80,7 @@ async fn no_flow_is_saved_with_fields_of_the_wrong_kind() {
     let world = World::new();
     let many: Vec<Value> = (0..501).map(|n| json!({"id": n.to_string()})).collect();
     let large = json!([{"id": "1", "note": "x".repeat(1024 * 1024)}]);
+    let deep = format!("[{{\"a\":{}{}}}]", "[".repeat(63), "]".repeat(63));
     let cases = [
         (json!({"name": null}), "/name", "missing"),
         (json!({"name": " "}), "/name", "missing"),
@@ -95,6 +96,7 @@ async fn no_flow_is_saved_with_fields_of_the_wrong_kind() {
         (json!({"automationJson": {}}), "/automationJson", "wrong_type"),
         (json!({"automationJson": "[{]"}), "/automationJson", "wrong_type"),
         (json!({"automationJson": "[".repeat(10_000)}), "/automationJson", "wrong_type"),
+        (json!({ "automationJson": deep }), "/automationJson", "too_deep"),
         (json!({"automationJson": [{"id": "1"}, 7]}), "/automationJson/1", "wrong_type"),
         (json!({"automationJson": [{"id": "1", "a/b": ["\u{0}"]}]}), "/automationJson/0/a~1b/0", "bad_character"),
         (json!({ "automationJson": many }), "/automationJson", "too_many_steps"),
