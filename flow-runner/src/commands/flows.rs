@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Flows, FlowsArgs, SettingsArgs},
-    document,
+    document::{self, Document, Refused},
     operator::{Operation, operate},
     output::{Output, field, table},
 };
@@ -16,26 +16,64 @@ pub async fn run(settings: &SettingsArgs, args: &FlowsArgs, output: Output) -> a
     let account = args.account.clone();
     let operation = match &args.what {
         Flows::Lint { files } => return lint(files, output),
+        Flows::Import { files, keep_recipients } => {
+            return import(settings, account, files, *keep_recipients, output).await;
+        }
         Flows::List => Operation::FlowsList { account },
         Flows::Show { id } => Operation::FlowsShow { account, id: id.clone() },
         Flows::Export => Operation::FlowsExport { account },
         Flows::Delete { id } => Operation::FlowsDelete { account, id: id.clone() },
-        Flows::Import { files, keep_recipients } => {
-            let mut documents = Vec::new();
-            for file in files {
-                documents.extend(document::read(file)?);
-            }
-            Operation::FlowsImport { account, documents, keep_recipients: *keep_recipients }
-        }
     };
     let result = operate(&settings.load()?, operation).await?;
     output.print(&result, |result| match &args.what {
         Flows::List => table(result, &["id", "name", "status", "version", "trigger", "steps", "updatedAt"]),
-        Flows::Import { .. } => imported(result),
         Flows::Delete { .. } => format!("deleted {}", field(result, "id")),
         // A document is meant to be kept in a file.
         _ => serde_json::to_string_pretty(result).unwrap_or_default(),
     })
+}
+
+/// The flows of all files, and beside them what no flow can be made of.
+fn read(files: &[PathBuf]) -> anyhow::Result<(Vec<Document>, Vec<Refused>)> {
+    let (mut documents, mut refused) = (Vec::new(), Vec::new());
+    for file in files {
+        for flow in document::read(file)? {
+            match flow {
+                Ok(document) => documents.push(document),
+                Err(fault) => refused.push(fault),
+            }
+        }
+    }
+    Ok((documents, refused))
+}
+
+/// Saves the flows of files. What was not saved is told after what was.
+async fn import(
+    settings: &SettingsArgs,
+    account: Option<String>,
+    files: &[PathBuf],
+    keep_recipients: bool,
+    output: Output,
+) -> anyhow::Result<()> {
+    let (documents, refused) = read(files)?;
+    let operation = Operation::FlowsImport { account, documents, keep_recipients };
+    let result = operate(&settings.load()?, operation).await?;
+    let refused = refused.iter().map(|refused| {
+        json!({
+            "file": refused.file, "name": refused.name, "saved": false, "error": "no flow can be made of this",
+            "errors": refused.faults,
+        })
+    });
+    let mut items: Vec<Value> = items(&result).cloned().chain(refused).collect();
+    // False before true: what failed stands last, where people look.
+    items.sort_by_key(|item| item["saved"] != true);
+    let failed = items.iter().filter(|item| item["saved"] != true).count();
+    let count = items.len();
+    output.print(&json!({ "items": items }), imported)?;
+    if failed > 0 {
+        bail!("{failed} of {count} flows were not saved");
+    }
+    Ok(())
 }
 
 fn items(value: &Value) -> impl Iterator<Item = &Value> {
@@ -52,6 +90,10 @@ fn findings(of: &Value, name: &str) -> String {
 
 fn imported(result: &Value) -> String {
     let flow = |flow: &Value| {
+        if flow["saved"] != true {
+            let [file, name, error] = ["file", "name", "error"].map(|name| field(flow, name));
+            return format!("{file}  not saved ({name}): {error}\n") + &findings(flow, "errors");
+        }
         let mut text = format!(
             "{}  {} version {} ({})\n",
             field(flow, "id"),
@@ -72,18 +114,19 @@ fn imported(result: &Value) -> String {
 
 /// Checks files beside each other, without any data.
 fn lint(files: &[PathBuf], output: Output) -> anyhow::Result<()> {
-    let (mut of, mut documents) = (Vec::new(), Vec::new());
-    for file in files {
-        documents.extend(document::read(file)?);
-        of.resize(documents.len(), file);
-    }
-    let reports = document::check(&documents, &Catalog::default())?;
-    let errors: usize = reports.iter().map(|report| report.errors.len()).sum();
-    let findings_of = of.iter().zip(&documents).zip(&reports).map(|((file, flow), report)| {
-        json!({ "file": file, "name": flow.name, "errors": report.errors, "warnings": report.warnings })
+    let (documents, refused) = read(files)?;
+    let reports = document::check(&documents, &Catalog::default());
+    let errors = refused.iter().map(|refused| refused.faults.len()).sum::<usize>()
+        + reports.iter().map(|report| report.errors.len()).sum::<usize>();
+    let refused = refused
+        .iter()
+        .map(|refused| json!({ "file": refused.file, "name": refused.name, "errors": refused.faults, "warnings": [] }));
+    let checked = documents.iter().zip(&reports).map(|(flow, report)| {
+        json!({
+            "file": flow.origin.file, "name": flow.name, "errors": report.errors, "warnings": report.warnings,
+        })
     });
-    let checked: Vec<Value> = findings_of.collect();
-    let result = json!({ "items": checked });
+    let result = json!({ "items": checked.chain(refused).collect::<Vec<Value>>() });
     output.print(&result, |result| {
         items(result)
             .map(|flow| {
@@ -98,7 +141,7 @@ fn lint(files: &[PathBuf], output: Output) -> anyhow::Result<()> {
             .collect()
     })?;
     if errors > 0 {
-        bail!("{errors} errors: such a flow can be saved as a draft, but not made active");
+        bail!("{errors} errors: such a flow can't be made active");
     }
     Ok(())
 }

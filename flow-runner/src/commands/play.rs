@@ -1,6 +1,9 @@
 //! `play FILE`: a conversation with a flow, in the terminal. Nothing is sent.
 
-use crate::{cli::PlayArgs, document};
+use crate::{
+    cli::PlayArgs,
+    document::{self, Document},
+};
 use anyhow::{Context, bail};
 use flow_engine::{Catalog, Content, Conversation, FlowStatus, Flows, Input, MediaSource, Note, Reply, Rules, advance};
 use owo_colors::OwoColorize;
@@ -62,7 +65,7 @@ pub fn run(args: &PlayArgs) -> anyhow::Result<()> {
 
 /// The file's flows, all of them active.
 fn catalog(args: &PlayArgs) -> anyhow::Result<Catalog> {
-    let documents = document::read(&args.file)?;
+    let documents: Vec<Document> = document::read(&args.file)?.into_iter().collect::<Result<_, _>>()?;
     if documents.is_empty() {
         bail!("{} holds no flow", args.file.display());
     }

@@ -1,7 +1,6 @@
 //! The demo's flows: documents of the original's form.
 
-use crate::document::Document;
-use anyhow::Context;
+use crate::document::{self, Document};
 use backends::Backends;
 
 const SAMPLES: [(&str, &str); 3] = [
@@ -14,7 +13,9 @@ const SAMPLES: [(&str, &str); 3] = [
 pub async fn load(backends: &Backends) -> anyhow::Result<()> {
     let mut documents: Vec<Document> = Vec::new();
     for (file, text) in SAMPLES {
-        documents.push(serde_json::from_str(text).with_context(|| format!("sample {file}"))?);
+        for document in document::parse(text, file)? {
+            documents.push(document?);
+        }
     }
     crate::operator::import_flows(backends, documents).await
 }

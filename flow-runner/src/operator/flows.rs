@@ -59,18 +59,39 @@ pub async fn delete(backends: &Backends, named: Option<&str>, id: &str) -> anyho
     Ok(json!({ "id": id }))
 }
 
-/// Saves documents, each a new version of the flow with its id. What can't run comes in as `INACTIVE`, and says so.
+/// Saves documents, each a new version of the flow with its id. What can't run comes in as `INACTIVE`, and says so;
+/// what can't be saved says why and holds up no other.
 pub async fn import(
     backends: &Backends,
     named: Option<&str>,
-    documents: Vec<Document>,
+    mut documents: Vec<Document>,
     keep_recipients: bool,
 ) -> anyhow::Result<Value> {
     let account = account(backends, named).await?;
-    let reports = document::check(&documents, &*backends.flows.catalog(&account).await?)?;
+    let is_for_some = |list: Value| list.as_array().is_some_and(|list| !list.is_empty());
+    let left_out: Vec<bool> = documents
+        .iter_mut()
+        .map(|document| document.recipients.take_if(|_| !keep_recipients).is_some_and(is_for_some))
+        .collect();
+    let reports = document::check(&documents, &*backends.flows.catalog(&account).await?);
     let mut items = Vec::with_capacity(documents.len());
-    for (document, report) in documents.into_iter().zip(reports) {
-        items.push(import_one(backends, &account, document, report, keep_recipients).await?);
+    for ((document, report), recipients_left_out) in documents.into_iter().zip(reports).zip(left_out) {
+        let mut item = json!({
+            "file": document.origin.file, "id": document.id, "name": document.name, "saved": false,
+            "recipientsLeftOut": recipients_left_out, "errors": report.errors, "warnings": report.warnings,
+        });
+        let wanted = document.status;
+        match import_one(backends, &account, document, &report).await {
+            Ok(flow) => {
+                item["saved"] = true.into();
+                item["id"] = json!(flow.id);
+                item["status"] = json!(flow.status);
+                item["version"] = flow.version.into();
+                item["madeInactive"] = (flow.status != wanted).into();
+            }
+            Err(error) => item["error"] = format!("{error:#}").into(),
+        }
+        items.push(item);
     }
     Ok(json!({ "items": items }))
 }
@@ -79,24 +100,18 @@ async fn import_one(
     backends: &Backends,
     account: &AccountId,
     document: Document,
-    report: Report,
-    keep_recipients: bool,
-) -> anyhow::Result<Value> {
-    let wanted = document.status()?;
-    let status = if report.errors.is_empty() { wanted } else { FlowStatus::Inactive };
-    let recipients = document.recipients.clone().filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
+    report: &Report,
+) -> anyhow::Result<FlowRecord> {
+    let status = if report.errors.is_empty() { document.status } else { FlowStatus::Inactive };
     let id: FlowId = document.id.as_deref().map_or_else(|| FlowId(ids::fresh()), FlowId::from);
     let before = backends.flows.get(account, &id).await?;
     let flow = FlowRecord {
         id: id.clone(),
         account_id: account.clone(),
         name: document.name,
-        trigger: match document.triggers {
-            Value::String(text) => text,
-            other => other.to_string(),
-        },
+        trigger: document.trigger,
         automation: document.steps,
-        recipients: recipients.clone().filter(|_| keep_recipients).unwrap_or_else(|| json!([])),
+        recipients: document.recipients.unwrap_or_else(|| json!([])),
         status,
         version: before.as_ref().map_or(0, |flow| flow.version),
         created_at: Timestamp::default(),
@@ -107,12 +122,7 @@ async fn import_one(
         None => backends.flows.create(flow).await?,
     };
     match saved {
-        Saved::Done(flow) => Ok(json!({
-            "id": flow.id, "name": flow.name, "status": flow.status, "version": flow.version,
-            "madeInactive": wanted != status,
-            "recipientsLeftOut": recipients.is_some() && !keep_recipients,
-            "errors": report.errors, "warnings": report.warnings,
-        })),
+        Saved::Done(flow) => Ok(*flow),
         Saved::Conflict => bail!("the id {id} belongs to another account's flow"),
         Saved::Changed => bail!("flow {id} was saved by somebody else at the same moment; try again"),
     }

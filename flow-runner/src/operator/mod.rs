@@ -18,6 +18,7 @@ pub use sessions::Place;
 pub use socket::OperatorSocket;
 
 use crate::document::Document;
+use anyhow::bail;
 use backends::Backends;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -205,5 +206,7 @@ async fn queues(backends: &Backends) -> anyhow::Result<u16> {
 
 /// Imports flows into the only account there is.
 pub async fn import_flows(backends: &Backends, documents: Vec<Document>) -> anyhow::Result<()> {
-    flows::import(backends, None, documents, false).await.map(drop)
+    let imported = flows::import(backends, None, documents, false).await?;
+    let failed = imported["items"].as_array().into_iter().flatten().find_map(|flow| flow["error"].as_str());
+    failed.map_or(Ok(()), |error| bail!("{error}"))
 }

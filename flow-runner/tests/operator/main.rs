@@ -3,6 +3,7 @@
 mod beside;
 mod config;
 mod dead_letters;
+mod flows;
 mod messages;
 mod process;
 mod sessions;
