@@ -7,6 +7,7 @@ use crate::{
     usage::WrongUsage,
 };
 use anyhow::Context;
+use serde_json::Value;
 use shared::ids::RowVersion;
 use std::io::Read as _;
 
@@ -26,19 +27,29 @@ pub async fn run(settings: &SettingsArgs, args: SessionsArgs, output: Output) ->
         }
         Sessions::Show { recipient } => {
             let session = operate(&settings, Operation::SessionsShow { account, recipient }).await?;
-            output.print(&session, fields)
+            output.print(&session, people)
         }
         Sessions::Set(set) => {
             let place = place(&set)?;
             let (recipient, ttl) = (set.recipient, settings.session.ttl);
             let operation = Operation::SessionsSet { account, recipient, place, ttl };
-            output.print(&operate(&settings, operation).await?, fields)
+            output.print(&operate(&settings, operation).await?, people)
         }
         Sessions::Delete { recipient } => {
             let ended = operate(&settings, Operation::SessionsDelete { account, recipient }).await?;
             output.print(&ended, |ended| format!("ended the session of {}", field(ended, "recipientId")))
         }
     }
+}
+
+/// A session with a line for the flows that go on when this one ends, the next one first.
+fn people(session: &Value) -> String {
+    let frames = session["stack"].as_array().into_iter().flatten().rev();
+    let waiting: Vec<String> =
+        frames.map(|frame| format!("{} after its step {}", field(frame, "flowId"), field(frame, "step"))).collect();
+    let mut session = session.clone();
+    session["stack"] = if waiting.is_empty() { Value::Null } else { waiting.join(", then ").into() };
+    fields(&session)
 }
 
 /// From the flags, else from standard input.

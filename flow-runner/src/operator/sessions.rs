@@ -45,7 +45,7 @@ pub async fn show(backends: &Backends, account: Option<&str>, who: &str) -> anyh
     shown(&recipient).with_context(|| format!("{who} is in no session"))
 }
 
-/// Puts somebody at a step, as if it had just been asked there.
+/// Puts somebody at a step, as if it had just been asked there. Where that is where they are, only times change.
 pub async fn set(
     backends: &Backends,
     account: Option<&str>,
@@ -66,6 +66,8 @@ pub async fn set(
     let now = backends.clock.now();
     let before = recipient.conversation.session.as_ref();
     let same_flow = before.filter(|session| session.flow_id == version.flow_id);
+    let same_run = same_flow.filter(|session| session.flow_version == version.id);
+    let same_step = same_run.filter(|session| *session.current_step_id.0 == *place.current_step_id);
     let session = Session {
         flow_id: version.flow_id.clone(),
         flow_version: version.id,
@@ -75,8 +77,9 @@ pub async fn set(
         updated_at: now,
         expires_at: now.plus(ttl),
         asked_at: now,
-        misses: 0,
-        stack: Vec::new(),
+        misses: same_step.map_or(0, |session| session.misses),
+        // The flows that wait for this run still do; for another flow or version none waits.
+        stack: same_run.map_or_else(Vec::new, |session| session.stack.clone()),
     };
     put(backends, recipient, Some(session), place.row_version).await
 }
@@ -181,6 +184,7 @@ fn shown(recipient: &Recipient) -> Option<Value> {
         "expiresAt": iso(session.expires_at),
         "askedAt": iso(session.asked_at),
         "misses": session.misses,
+        "stack": session.stack,
         "lastMessageAt": recipient.last_message_at.map(iso),
         "rowVersion": recipient.version,
     }))

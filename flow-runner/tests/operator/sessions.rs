@@ -69,6 +69,46 @@ async fn who_is_moved_is_answered_from_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_put_where_they_are_still_finds_the_way_back() {
+    let stage = Stage::set(&[]).await;
+    let inner = stage.installation.save_flow("Inner", &["inside"], questions::steps(2)).await["id"].clone();
+    let outer = json!([
+        { "id": "in", "type": "ConnectFlowAction", "flowId": inner, "next": "out" },
+        { "id": "out", "type": "MessageAction", "message": "Back" },
+    ]);
+    let outer = stage.installation.save_flow("Outer", &["outside"], outer).await["id"].clone();
+    let inner = inner.as_str().expect("an id");
+    // A way out of the questions, so that the inner flow ends.
+    let mut steps = questions::steps(2);
+    steps[0]["buttons"][0]["next"] = json!("end");
+    steps[0]["fallback"] = json!({ "retries": 3 });
+    stage.installation.change_flow(json!({ "id": inner, "automationJson": steps })).await;
+    let kim = person(1);
+    let phone = kim.phone_digits().expect("a phone");
+    stage.writes(&kim, "outside").await;
+    stage.until_received(&kim, &["Question 0"]).await;
+    stage.installation.until_settled().await;
+
+    let before = done(&stage.installation, &["sessions", "show", &phone]);
+    assert_eq!([&before["flowId"], &before["stack"][0]["flowId"]], [&json!(inner), &outer]);
+    let text = shown(&stage.installation, &["sessions", "show", &phone]);
+    assert!(text.contains(&format!("{} after its step 0", outer.as_str().expect("an id"))), "{text}");
+    let (code, set) = run(&stage.installation, &["sessions", "set", &phone], &before.to_string());
+    let timeless = |session: &Value| {
+        let mut session = session.clone();
+        for name in ["updatedAt", "expiresAt", "askedAt", "rowVersion"] {
+            session[name] = Value::Null;
+        }
+        session
+    };
+    assert_eq!((code, timeless(&set)), (0, timeless(&before)));
+    done(&stage.installation, &["sessions", "set", &phone, "--flow", inner, "--step", "q1"]);
+    done(&stage.installation, &["sessions", "set", &phone, "--flow", inner, "--step", "q0"]);
+    stage.writes(&kim, "next").await;
+    stage.until_received(&kim, &["Question 0", "Back"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_nowhere_any_more_begins_anew() {
     let (mut stage, kim, _) = kim_at_the_first_question().await;
     let phone = kim.phone_digits().expect("a phone");
