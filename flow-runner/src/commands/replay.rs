@@ -139,7 +139,10 @@ fn hints(counts: &Counts) {
     for (prospect, hint) in [
         (Prospect::MayDuplicate, "may have arrived; --may-duplicate sends them all the same"),
         (Prospect::SessionMovedOn, "were left behind by their conversation; --force sends them all the same"),
-        (Prospect::WindowClosed, "lie outside WhatsApp's 24-hour window; they can go out once the person writes again"),
+        (
+            Prospect::WindowClosed,
+            "lie outside WhatsApp's 24-hour window; they can go out once the person writes again, then with --force",
+        ),
         (Prospect::NumberUnavailable, "wait for their number: `flow-runner numbers add` or `resume`"),
     ] {
         match counts.get(&prospect) {
