@@ -1,6 +1,6 @@
 //! The log of what came in, over the tables `messages` and `kept_events`.
 
-use super::{conditions::Conditions, db::Db, rows::column, store_error};
+use super::{conditions::Conditions, cursor, db::Db, rows::column, store_error};
 use async_trait::async_trait;
 use sea_orm::{DbErr, QueryResult, Value};
 use shared::{
@@ -67,6 +67,9 @@ fn whole_entry(row: &QueryResult) -> Result<WholeEntry, DbErr> {
 #[async_trait]
 impl MessageLog for SqlMessages {
     async fn list(&self, filter: &MessageFilter, page: &Page) -> Stored<Listed<Entry>> {
+        let row = "SELECT event_id FROM messages WHERE event_id = $1
+            UNION ALL SELECT event_id FROM kept_events WHERE event_id = $1";
+        cursor::check(&self.0, DOING, row, page).await?;
         let kind = filter.kind.as_deref();
         let is_kept = [KeptKind::Unrecognized, KeptKind::Other].iter().any(|kept| kind == Some(kept.as_str()));
         let conditions = || {

@@ -5,6 +5,7 @@ mod cipher;
 mod clean;
 mod conditions;
 mod conversations;
+mod cursor;
 mod db;
 mod dead_letters;
 mod error;

@@ -2,6 +2,7 @@
 
 use super::{
     conditions::Conditions,
+    cursor,
     db::{Db, Transaction, execute},
     rows::{column, corrupt},
     store_error,
@@ -97,6 +98,7 @@ impl Transaction for Place {
 #[async_trait]
 impl Recipients for SqlRecipients {
     async fn in_session(&self, account: Option<&AccountId>, now: Timestamp, page: &Page) -> Stored<Listed<Recipient>> {
+        cursor::check(&self.0, DOING, "SELECT id FROM recipients WHERE id = $1", page).await?;
         let wanted = i64::from(page.limit) + 1;
         let mut after = page.after.clone();
         let mut live = Vec::new();

@@ -71,5 +71,9 @@ async fn what_is_not_there_is_said_to_be_missing() {
         assert_eq!(refused(&stage.installation, &["messages", "list", "--recipient", "15550001111"]).0, 1);
         assert_eq!(refused(&stage.installation, &["messages", "list", "--since", "soon"]).0, 2);
         assert_eq!(refused(&stage.installation, &["messages", "list", "--limit", "0"]).0, 2);
+        for list in ["messages", "sessions", "dead-letters"] {
+            let (code, said) = refused(&stage.installation, &[list, "list", "--cursor", "some-id"]);
+            assert!(code == 1 && said.contains("\"some-id\" names nothing"), "{list}: {code}: {said}");
+        }
     }
 }

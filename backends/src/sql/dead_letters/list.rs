@@ -1,7 +1,7 @@
 //! Reading letters.
 
 use super::column;
-use crate::sql::{conditions::Conditions, db::Db, rows::corrupt, store_error};
+use crate::sql::{conditions::Conditions, cursor, db::Db, rows::corrupt, store_error};
 use flow_engine::{FlowId, StepId};
 use sea_orm::{DbErr, QueryResult};
 use serde_json::Value;
@@ -20,6 +20,7 @@ const COLUMNS: &str = "id, kind, state, reason, code, account_id, phone_number_i
     step_id, job_id, event_id, attempts, body, trace_id, created_at";
 
 pub(super) async fn list(db: &Db, filter: &LetterFilter, page: &Page) -> Stored<Listed<DeadLetter>> {
+    cursor::check(db, DOING, "SELECT id FROM dead_letters WHERE id = $1", page).await?;
     let mut conditions = Conditions::default();
     conditions.and_if("state = ?", filter.state.map(LetterState::as_str));
     conditions.and_if("reason = ?", filter.reason.as_deref());
