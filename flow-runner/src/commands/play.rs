@@ -34,13 +34,7 @@ pub fn run(args: &PlayArgs) -> anyhow::Result<()> {
         if !prompt {
             anstream::println!("{} {line}", "›".cyan());
         }
-        let reply = match reply(&line, last.as_ref()) {
-            Ok(reply) => reply,
-            Err(why) => {
-                anstream::eprintln!("{why}");
-                continue;
-            }
-        };
+        let reply = reply(&line, last.as_ref());
         let input = Input {
             phone_number_id: NUMBER.into(),
             sender: vec![args.from.clone()],
@@ -73,19 +67,19 @@ fn catalog(args: &PlayArgs) -> anyhow::Result<Catalog> {
     Ok(Catalog::new(flows.collect()))
 }
 
-fn reply(line: &str, last: Option<&Content>) -> Result<Reply, String> {
-    let Some(command) = line.strip_prefix('/') else { return Ok(Reply::Text(line.to_owned())) };
-    if command == "image" {
-        return Ok(Reply::Wordless);
+/// What a line stands for: a command, else what it says. A flow may have the trigger `/start`.
+fn reply(line: &str, last: Option<&Content>) -> Reply {
+    if line == "/image" {
+        return Reply::Wordless;
     }
     let choices = match last {
         Some(Content::Buttons { buttons: choices, .. } | Content::List { rows: choices, .. }) => choices.as_slice(),
         _ => &[],
     };
-    let choice = command.parse::<usize>().ok().and_then(|number| choices.get(number.wrapping_sub(1)));
-    match choice {
-        Some(choice) => Ok(Reply::Tap { id: choice.id.clone(), title: choice.title.clone() }),
-        None => Err(format!("/{command}: there are {} buttons to tap", choices.len())),
+    let number = line.strip_prefix('/').and_then(|number| number.parse::<usize>().ok());
+    match number.and_then(|number| choices.get(number.checked_sub(1)?)) {
+        Some(choice) => Reply::Tap { id: choice.id.clone(), title: choice.title.clone() },
+        None => Reply::Text(line.to_owned()),
     }
 }
 
@@ -95,8 +89,12 @@ fn shown(content: &Content) -> String {
     };
     match content {
         Content::Text { body } => body.clone(),
-        Content::Buttons { body, buttons, .. } => format!("{body}\n  {}", titles(buttons)),
-        Content::List { body, open, rows, .. } => format!("{body}\n  {open}: {}", titles(rows)),
+        Content::Buttons { header, body, footer, buttons } => {
+            format!("{}\n  {}", framed(header.as_deref(), body, footer.as_deref()), titles(buttons))
+        }
+        Content::List { header, body, footer, open, rows } => {
+            format!("{}\n  {open}: {}", framed(header.as_deref(), body, footer.as_deref()), titles(rows))
+        }
         Content::Image { source, caption } => file("🖼", source, caption.as_deref()),
         Content::Video { source, caption } => file("🎬", source, caption.as_deref()),
         Content::Audio { source } => file("🔊", source, None),
@@ -104,8 +102,16 @@ fn shown(content: &Content) -> String {
             let named = filename.as_deref().map(|name| format!("{name}  ")).unwrap_or_default();
             format!("📄 {named}{}", file("", source, caption.as_deref()).trim_start())
         }
-        Content::Template { name, language, .. } => format!("template {name} ({language})"),
+        Content::Template { name, language, components } => {
+            let components = components.iter().map(|component| format!("\n  {component}"));
+            format!("template {name} ({language}){}", components.collect::<String>())
+        }
     }
+}
+
+/// A body between its header and its footer, where it has them.
+fn framed(header: Option<&str>, body: &str, footer: Option<&str>) -> String {
+    [header, Some(body), footer].into_iter().flatten().collect::<Vec<_>>().join("\n  ")
 }
 
 fn file(kind: &str, source: &MediaSource, caption: Option<&str>) -> String {
@@ -121,6 +127,10 @@ fn told(note: &Note) -> Option<String> {
         Note::Ended { flow } => Some(format!("flow {flow} ends")),
         Note::NoFlow => Some("no flow takes this".into()),
         Note::Skipped { step, why } => Some(format!("step {step} skipped: {why}")),
+        Note::Shortened { step, what: "label" } => {
+            Some(format!("step {step}: a label was shortened, or numbered because two are alike"))
+        }
+        Note::Shortened { step, what: "buttons" } => Some(format!("step {step}: some buttons were left out")),
         Note::Shortened { step, what } => Some(format!("step {step}: {what} is over WhatsApp's length")),
         Note::MissedTooSoon => Some("recorded, not answered: less than 2 s after the question".into()),
         Note::GaveUp { step } => Some(format!("too many misses at step {step}: the session ends")),

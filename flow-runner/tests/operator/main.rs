@@ -5,6 +5,7 @@ mod config;
 mod dead_letters;
 mod flows;
 mod messages;
+mod play;
 mod process;
 mod sessions;
 #[path = "../support/mod.rs"]
