@@ -4,7 +4,11 @@ use super::queues;
 use anyhow::{Context, bail};
 use backends::Backends;
 use serde_json::{Value, json};
-use shared::{event::Event, ids, ports::accounts::PhoneNumber};
+use shared::{
+    event::{Event, OPERATOR_WAMID},
+    ids,
+    ports::accounts::PhoneNumber,
+};
 
 /// Publishes the event that the gateway would make of this text.
 pub async fn process(backends: &Backends, number: &str, from: &str, text: &str) -> anyhow::Result<Value> {
@@ -26,7 +30,7 @@ fn event(backends: &Backends, number: &PhoneNumber, from: &str, text: &str) -> a
     let now = backends.clock.now();
     let message = json!({
         "from": from,
-        "id": format!("wamid.process.{}", ids::fresh()),
+        "id": format!("{OPERATOR_WAMID}{}", ids::fresh()),
         "timestamp": (now.0 / 1000).to_string(),
         "type": "text",
         "text": { "body": text },
