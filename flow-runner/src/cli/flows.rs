@@ -21,7 +21,7 @@ pub enum Flows {
         /// The flow's id
         id: String,
     },
-    /// Save flows from files ({id, name, status, triggers, steps}, or an array of them); ids are kept
+    /// Save flows from files ({id, name, status, triggers, steps}, the form of the API, or an array of either); ids are kept
     Import {
         /// Files; - is standard input
         #[arg(required = true, value_name = "FILE")]

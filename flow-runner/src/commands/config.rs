@@ -31,9 +31,13 @@ fn show(args: &SettingsArgs, sources: bool, output: Output) -> anyhow::Result<()
 
 fn check(args: &SettingsArgs, output: Output) -> anyhow::Result<()> {
     let findings: Vec<String> = settings::findings(&args.overrides()).iter().map(ToString::to_string).collect();
-    output.print(&json!({ "findings": findings }), |_| match findings.as_slice() {
-        [] => "nothing is wrong with the settings".to_owned(),
-        findings => findings.join("\n"),
+    let warnings: Vec<String> = settings::near_misses(&args.overrides()).iter().map(ToString::to_string).collect();
+    output.print(&json!({ "findings": findings, "warnings": warnings }), |_| {
+        let warnings = warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect::<String>();
+        match findings.as_slice() {
+            [] => format!("nothing is wrong with the settings{warnings}"),
+            findings => findings.join("\n") + &warnings,
+        }
     })?;
     match findings.len() {
         0 => Ok(()),

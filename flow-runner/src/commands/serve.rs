@@ -6,17 +6,20 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use shared::settings::{Settings, SettingsError};
+use shared::settings::{self, Settings, SettingsError};
 use tokio_util::sync::CancellationToken;
 
-pub async fn run(settings: &SettingsArgs, args: &ServeArgs) -> anyhow::Result<()> {
-    let mut overrides = settings.overrides();
+pub async fn run(flags: &SettingsArgs, args: &ServeArgs) -> anyhow::Result<()> {
+    let mut overrides = flags.overrides();
     if let Some(listen) = args.listen {
         overrides = overrides.with("listen", listen.to_string(), "--listen");
     }
     let settings = Settings::load(&overrides)?;
     check_roles(&settings, &args.role)?;
     shared::telemetry::install_log("info");
+    for near in settings::near_misses(&overrides) {
+        tracing::warn!("{near}");
+    }
     let listener =
         shared::http::bind(settings.listen).with_context(|| format!("can't listen on {}", settings.listen))?;
     let running = roles::start(&settings, &args.role, listener).await?;

@@ -56,6 +56,23 @@ async fn all_that_is_wrong_is_named_at_once() {
 }
 
 #[tokio::test]
+async fn a_slip_in_a_name_is_warned_of_and_stops_nothing() {
+    let mut installation = installation();
+    installation.set("FLOW_RUNNER_SERVICE_HOST", "10.0.0.1");
+    let (code, checked) = run(&installation, &["config", "check"], "");
+    assert_eq!((code, checked["warnings"].as_array().map(Vec::len)), (0, Some(0)));
+    installation.set("WHATSAPP_PHONE_NUMBR_ID", "1");
+    let said = shown(&installation, &["config", "check"]);
+    assert!(said.contains("warning: WHATSAPP_PHONE_NUMBR_ID is set and has no effect"), "{said}");
+    // A process that serves says so too, before it finds that nothing can be kept here.
+    installation.set("FLOW_RUNNER_DATA_DIR", "/dev/null/data");
+    installation.set("RUST_LOG", "warn");
+    let served = output(&installation, &["serve"], "");
+    let log = [served.stdout, served.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    assert!(log.contains("is WHATSAPP_PHONE_NUMBER_ID meant?"), "{log}");
+}
+
+#[tokio::test]
 async fn the_example_of_an_environment_is_one() {
     let installation = installation();
     let text = shown(&installation, &["config", "env"]);

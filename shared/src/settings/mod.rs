@@ -1,10 +1,12 @@
 //! Settings: defaults < file < environment < flags. Every key stands in `default.toml`; another key stops the start.
 
 mod about;
+mod near;
 mod sources;
 mod values;
 
 pub use about::{About, Effective, about, effective, findings};
+pub use near::{NearMiss, near_misses};
 pub use sources::{Overrides, SettingsError};
 pub use values::{EncryptionKeys, PairRate, UnknownOutcomePolicy};
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Plain environment names and the keys they set.
-const FIXED: [(&str, &str); 24] = [
+pub(super) const FIXED: [(&str, &str); 24] = [
     ("DATABASE_URL", "database_url"),
     ("AMQP_URL", "amqp_url"),
     ("REDIS_URL", "redis_url"),
@@ -169,10 +169,7 @@ impl Sources {
             }
             file = Some((path, found));
         }
-        let environment = overrides.environment.clone().unwrap_or_else(|| {
-            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
-        });
-        let mut texts = from_environment(&environment, &known, &mut problems);
+        let mut texts = from_environment(&environment(overrides), &known, &mut problems);
         let flags = overrides.values.iter().map(|(key, value, flag)| (key.clone(), (value.clone(), flag.clone())));
         texts.0.extend(flags);
         Ok(Self { known, file, texts, problems })
@@ -252,6 +249,13 @@ fn settings_file(overrides: &Overrides) -> Result<Option<PathBuf>, SettingsError
         Some(path) => Ok(Some(path.clone())),
         None => Ok(Path::new(FILE).is_file().then(|| PathBuf::from(FILE))),
     }
+}
+
+/// The names that are set, with their values.
+pub(super) fn environment(overrides: &Overrides) -> Vec<(String, String)> {
+    overrides.environment.clone().unwrap_or_else(|| {
+        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect()
+    })
 }
 
 /// Every key of a source, sections joined by dots.
