@@ -13,10 +13,13 @@ use tokio_util::sync::CancellationToken;
 /// How often numbers with work that nobody rang for are looked up.
 const FIND_NUMBERS: Duration = Duration::from_secs(5);
 
+/// Desks, and what their partition is to this process.
+type Taken = (Arc<Desks>, watch::Receiver<Duty>);
+
 /// Where the desks stand, by partition.
 pub(crate) struct Floor {
     partitions: u16,
-    desks: Mutex<BTreeMap<u16, (Arc<Desks>, watch::Receiver<Duty>)>>,
+    desks: Mutex<BTreeMap<u16, Taken>>,
 }
 
 impl Floor {
@@ -24,7 +27,7 @@ impl Floor {
         Self { partitions, desks: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u16, (Arc<Desks>, watch::Receiver<Duty>)>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u16, Taken>> {
         self.desks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
