@@ -6,8 +6,10 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use shared::settings::{self, Settings, SettingsError};
-use tokio_util::sync::CancellationToken;
+use shared::{
+    settings::{self, Settings, SettingsError},
+    shutdown::Signals,
+};
 
 pub async fn run(flags: &SettingsArgs, args: &ServeArgs) -> anyhow::Result<()> {
     let mut overrides = flags.overrides();
@@ -20,21 +22,19 @@ pub async fn run(flags: &SettingsArgs, args: &ServeArgs) -> anyhow::Result<()> {
     for near in settings::near_misses(&overrides) {
         tracing::warn!("{near}");
     }
+    let signals = Signals::listen().context("can't listen for signals")?;
     let listener =
         shared::http::bind(settings.listen).with_context(|| format!("can't listen on {}", settings.listen))?;
     let running = roles::start(&settings, &args.role, listener).await?;
     let data_dir = running.backends.data_dir.as_ref().map(|path| path.display().to_string());
     tracing::info!(address = %running.address, data_dir, "serving");
-    wait_for_end(running).await
+    wait_for_end(running, signals).await
 }
 
 /// Waits for SIGTERM or SIGINT, then ends in order. A role that ends by itself ends the process too, with a failure.
-async fn wait_for_end(mut running: Running) -> anyhow::Result<()> {
+async fn wait_for_end(mut running: Running, mut signals: Signals) -> anyhow::Result<()> {
     let ended = tokio::select! {
-        signal = shared::shutdown::on_signal(CancellationToken::new()) => {
-            signal.context("can't listen for signals")?;
-            None
-        }
+        () = signals.received() => None,
         role = running.a_role_ended() => Some(role),
     };
     running.stop().await;

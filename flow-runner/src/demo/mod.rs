@@ -11,9 +11,11 @@ use crate::{
 };
 use anyhow::Context;
 use clap::ValueEnum;
-use shared::settings::{Overrides, Settings};
+use shared::{
+    settings::{Overrides, Settings},
+    shutdown::Signals,
+};
 use std::{net::SocketAddr, path::Path};
-use tokio_util::sync::CancellationToken;
 use transcript::Transcript;
 use whatsapp_simulator::{Config, PhoneNumber, Simulator};
 
@@ -87,6 +89,7 @@ async fn stay(
     directory: &Path,
     transcript: Transcript,
 ) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("can't listen for signals")?;
     let (gateway, whatsapp) = (format!("http://{}", running.address), simulator.url());
     let write = |body: &str| {
         format!(
@@ -107,7 +110,7 @@ async fn stay(
         directory.display(),
     );
     let printing = transcript.follow(simulator.subscribe());
-    shared::shutdown::on_signal(CancellationToken::new()).await.context("can't listen for signals")?;
+    signals.received().await;
     printing.finish().await;
     Ok(())
 }
