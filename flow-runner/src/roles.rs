@@ -67,6 +67,9 @@ pub async fn start(settings: &Settings, roles: &[RoleName], listener: TcpListene
     backends.take_up().await?;
     configure_account(settings, &backends).await?;
     let address = listener.local_addr()?;
+    // Before anything says that it is ready.
+    let open = |directory: &PathBuf| OperatorSocket::open(directory, backends.clone());
+    let operators = backends.data_dir.as_ref().map(open).transpose()?;
     let mut stages = vec![front(settings, roles, &backends, listener)?];
     if roles.contains(&RoleName::Worker) {
         let worker = Worker::new(worker_ports(&backends), worker_settings(settings)).await?;
@@ -76,8 +79,6 @@ pub async fn start(settings: &Settings, roles: &[RoleName], listener: TcpListene
         let sender = Sender::new(sender_ports(&backends), sender_settings(settings, backends.exclusive))?;
         stages.push(Stage::start("the sender", |stop| sender.run(stop)));
     }
-    let open = |directory: &PathBuf| OperatorSocket::open(directory, backends.clone());
-    let operators = backends.data_dir.as_ref().map(open).transpose()?;
     Ok(Running { address, backends, stages, background, operators })
 }
 
