@@ -32,7 +32,8 @@ async fn four_hundred_people_at_eighty_a_second_without_a_refusal() {
     let per_second = (PEOPLE - 1) as f64 * 1000.0 / (last - first) as f64;
     let used = per_second / f64::from(RATE) * 100.0;
     println!("{per_second:.1} messages a second, {used:.1} % of the rate");
-    assert!((70.0..103.0).contains(&used), "{used:.1} % of the rate was used");
+    // That it is never too fast is what the refusals say: a late first answer makes the rest look faster than it was.
+    assert!(used > 70.0, "{used:.1} % of the rate was used");
 }
 
 #[tokio::test(flavor = "multi_thread")]
