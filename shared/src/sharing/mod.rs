@@ -1,9 +1,9 @@
 //! Sharing the partitions out among the live processes of a role.
 //!
 //! Whoever is alive says so every 3 s, for 10 s, looks each second who else is, and computes from that list which
-//! partitions are its own ([`duties`]). That balances. It keeps nothing safe: two members may see different lists for a while, and a list that
-//! can't be read is the last one. What keeps it safe is the broker, which gives a queue to one consumer at a time, in the
-//! order in which they came, and the commit behind it.
+//! partitions are its own ([`duties`]). That balances. It keeps nothing safe: two members may see different lists for a
+//! while, and a list that can't be read is the last one. What keeps it safe is the broker, which gives a queue to one
+//! consumer at a time, in the order in which they came, and the commit behind it.
 //!
 //! That order is what the delays here are for. A partition moves when its owner lets go, and the next in line is served;
 //! so its new owner subscribes at once, whoever stands by comes in again behind it, and only then the old owner lets go:
@@ -76,10 +76,11 @@ where
         tokio::select! {
             () = stop.cancelled() => break,
             _ = look.tick() => {
-                let beats = looks.is_multiple_of(LOOKS_PER_BEAT);
+                let (first, beats) = (partitions.is_empty(), looks.is_multiple_of(LOOKS_PER_BEAT));
                 looks = looks.wrapping_add(1);
-                membership.look_around(beats, &mut alive, &mut readable).await;
-                apply(&membership, &alive, &mut partitions, &serve_one);
+                if membership.look_around(beats, &mut alive, &mut readable).await || first {
+                    apply(&membership, &alive, &mut partitions, &serve_one);
+                }
             }
             () = next_move(&partitions) => {}
         }
@@ -129,8 +130,8 @@ async fn next_move(partitions: &BTreeMap<u16, Partition>) {
 }
 
 impl Membership {
-    /// Asks who is alive, and says so of itself; where that fails, what was known stays.
-    async fn look_around(&self, beats: bool, alive: &mut BTreeSet<String>, readable: &mut bool) {
+    /// Asks who is alive, and says so of itself; where that fails, what was known stays. Whether anybody came or went.
+    async fn look_around(&self, beats: bool, alive: &mut BTreeSet<String>, readable: &mut bool) -> bool {
         let asking = async {
             if beats {
                 self.members.beat(self.role, &self.me, LIFE).await?;
@@ -146,15 +147,19 @@ impl Membership {
             Ok(found) => {
                 let mut found: BTreeSet<String> = found.into_iter().collect();
                 found.insert(self.me.clone());
-                if found != *alive {
+                *readable = true;
+                let changed = found != *alive;
+                if changed {
                     tracing::info!(role = self.role.as_str(), members = found.len(), "the members changed");
+                    *alive = found;
                 }
-                (*alive, *readable) = (found, true);
+                changed
             }
             Err(reason) => {
                 if std::mem::replace(readable, false) {
                     tracing::warn!(reason, "can't read who is alive; keeping the last view");
                 }
+                false
             }
         }
     }

@@ -68,7 +68,8 @@ impl Partition {
             self.owner.clear();
             self.duty.send_replace(Duty::Standby);
             if !matches!(self.planned, Some((_, Move::LetGo))) {
-                self.planned = Some((now + LET_GO_AFTER, Move::LetGo));
+                // What was let go already only has to end.
+                self.planned = self.is_in_line().then_some((now + LET_GO_AFTER, Move::LetGo));
             }
             return;
         };
@@ -152,5 +153,45 @@ impl Partition {
         {
             tracing::error!(%error, partition = self.number, "a partition's task ended badly");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Serves until it is told to stop.
+    async fn serve_one((_, _, stop): Served) {
+        stop.cancelled().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_let_go_is_over_however_often_one_looks() {
+        let mine = Place { duty: Duty::Owner, owner: "me".into() };
+        let mut partition = Partition::begin(3, mine, Instant::now(), &serve_one);
+        partition.becomes(None, Instant::now());
+        assert!(!partition.is_over(), "it is served until it is let go");
+        tokio::time::advance(LET_GO_AFTER).await;
+        partition.move_on(Instant::now(), &serve_one);
+        // Looking again plans nothing more.
+        partition.becomes(None, Instant::now());
+        assert_eq!(partition.due(), None);
+        while !partition.is_over() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_let_go_begins_anew_once_it_is_owned_again() {
+        let mine = || Place { duty: Duty::Owner, owner: "me".into() };
+        let mut partition = Partition::begin(3, mine(), Instant::now(), &serve_one);
+        partition.becomes(None, Instant::now());
+        tokio::time::advance(LET_GO_AFTER).await;
+        partition.move_on(Instant::now(), &serve_one);
+        partition.becomes(Some(mine()), Instant::now());
+        partition.move_on(Instant::now(), &serve_one);
+        assert!(partition.is_in_line() && !partition.is_over());
+        partition.stop();
+        partition.ended().await;
     }
 }
