@@ -1,10 +1,16 @@
 //! Step 4: the rows are the hand-over, the messages make it fast.
 
-use shared::{job::JobRef, ports::queue::Publisher};
+use shared::{
+    failpoint,
+    job::JobRef,
+    ports::queue::{Publish, Publisher},
+};
 use std::{sync::Arc, time::Duration};
 
 /// How long the confirms are waited for; after that the number's owner finds the rows by itself.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+const BETWEEN_JOBS: &str = "worker.between_jobs";
 
 /// Publishes jobs.
 pub(crate) struct HandOver {
@@ -19,6 +25,7 @@ impl HandOver {
         }
         let batch: Result<Vec<_>, _> = jobs.iter().map(|job| job.to_publish(self.partitions)).collect();
         let failed = match batch {
+            Ok(batch) if failpoint::is_set(BETWEEN_JOBS) => return self.publish_one_by_one(batch).await,
             Ok(batch) => match tokio::time::timeout(PATIENCE, self.publisher.publish(batch)).await {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error.to_string(),
@@ -28,5 +35,13 @@ impl HandOver {
         };
         metrics::counter!("flow_runner_hand_over_failures_total").increment(1);
         tracing::debug!(failed, jobs = jobs.len(), "jobs not handed over; their owner reads them from SQL");
+    }
+
+    /// So that a test can have the process killed between two jobs of one event.
+    async fn publish_one_by_one(&self, batch: Vec<Publish>) {
+        for publish in batch {
+            drop(self.publisher.publish(vec![publish]).await);
+            failpoint::reached(BETWEEN_JOBS);
+        }
     }
 }

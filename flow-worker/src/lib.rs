@@ -10,8 +10,10 @@ mod messages;
 mod person;
 mod recipient;
 mod session_cache;
+mod start;
 mod statuses;
 mod worker;
 
 pub use recipient::RecipientIds;
+pub use start::start;
 pub use worker::{Ports, Worker, WorkerSettings};

@@ -12,6 +12,7 @@ use flow_engine::{Flows, Input, Rules, Transition, advance, versions_needed};
 use shared::{
     Clock,
     event::{self, InboundMessage, KeptEvent},
+    failpoint,
     group_commit::Committer,
     ids::{self, AccountId, RowVersion},
     job::NewJob,
@@ -55,6 +56,7 @@ impl Handler for Messages {
     type Item = Inbound;
 
     fn decode(&self, message: &Message) -> Result<(String, Inbound), Unreadable> {
+        failpoint::reached_with("worker.decode", &message.body);
         if message.schema > event::SCHEMA {
             return Err(Unreadable::NewerSchema(message.schema));
         }
@@ -116,8 +118,10 @@ impl Messages {
             let advance = self.effect(account, &loaded, &transition);
             let version = advance.version;
             let commit = EventCommit { message: message.clone(), effect: Effect::Advance(Box::new(advance)) };
+            failpoint::reached("worker.before_commit");
             match self.committer.commit(commit).await? {
                 CommitOutcome::Committed(jobs) => {
+                    failpoint::reached("worker.after_commit");
                     self.record_advance(message, &loaded, &transition);
                     self.hand_over.publish(&jobs).await;
                     self.forget_others(account, message, &loaded).await;

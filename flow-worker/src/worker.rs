@@ -19,11 +19,11 @@ use shared::{
         flows::FlowStore,
         installation::Installation,
         members::{Members, Role},
-        queue::{Consumer, Publisher, QueueName},
+        queue::{Publisher, QueueName},
         sessions::SessionCache,
         status_clock::StatusClock,
     },
-    runner::consume,
+    runner::Runner,
     sharing::{self, Membership, Served},
 };
 use std::{sync::Arc, time::Duration};
@@ -35,7 +35,7 @@ pub struct Ports {
     /// Takes send jobs.
     pub publisher: Arc<dyn Publisher>,
     /// Gives events.
-    pub consumer: Arc<dyn Consumer>,
+    pub runner: Runner,
     /// Which workers are alive.
     pub members: Arc<dyn Members>,
     /// The fast copy of sessions.
@@ -118,31 +118,32 @@ impl Worker {
             me: ids::fresh().to_string(),
             // The statuses' queue is shared out like one more partition.
             partitions: partitions + 1,
+            tally: self.ports.runner.tally().clone(),
         };
         let worker = Arc::new(self);
-        let serve_one = move |(partition, _, stop): Served| {
+        let serve_one = move |(partition, duty, stop): Served| {
             let worker = worker.clone();
             async move {
+                let tally = worker.ports.runner.tally();
                 if partition == partitions {
-                    worker.serve_statuses(stop).await;
+                    sharing::counted(tally, QueueName::Statuses, duty, worker.serve_statuses(stop)).await;
                 } else {
-                    worker.serve_messages(partition, stop).await;
+                    let queue = QueueName::Inbound(partition);
+                    sharing::counted(tally, queue, duty, worker.serve_messages(queue, stop)).await;
                 }
             }
         };
         sharing::serve(membership, stop, serve_one).await;
     }
 
-    async fn serve_messages(&self, partition: u16, stop: CancellationToken) {
-        let queue = QueueName::Inbound(partition);
-        consume(self.ports.consumer.clone(), queue, self.settings.prefetch, self.messages.clone(), stop).await;
+    async fn serve_messages(&self, queue: QueueName, stop: CancellationToken) {
+        self.ports.runner.consume(queue, self.settings.prefetch, self.messages.clone(), stop).await;
     }
 
     async fn serve_statuses(&self, stop: CancellationToken) {
-        let Ports { consumer, publisher, status_clock, clock, .. } = self.ports.clone();
-        let queue = QueueName::Statuses;
+        let Ports { runner, publisher, status_clock, clock, .. } = self.ports.clone();
         tokio::join!(
-            consume(consumer, queue, self.settings.prefetch, self.statuses.clone(), stop.clone()),
+            runner.consume(QueueName::Statuses, self.settings.prefetch, self.statuses.clone(), stop.clone()),
             keep_clock(self.in_hand.clone(), clock, status_clock, publisher, stop),
         );
     }

@@ -5,6 +5,7 @@
 mod m20261122_000001_initial;
 mod m20261122_000002_embedded_queue;
 mod m20261122_000003_merged_recipients;
+mod m20261125_000004_suspects;
 
 use sea_orm_migration::prelude::*;
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_initial::Migration),
             Box::new(m20261122_000002_embedded_queue::Migration),
             Box::new(m20261122_000003_merged_recipients::Migration),
+            Box::new(m20261125_000004_suspects::Migration),
         ]
     }
 }

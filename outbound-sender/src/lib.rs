@@ -11,7 +11,9 @@ mod floor;
 mod lane;
 pub mod limits;
 mod sender;
+mod start;
 mod unknown;
 pub mod whatsapp;
 
 pub use sender::{Ports, Sender, SenderSettings};
+pub use start::start;

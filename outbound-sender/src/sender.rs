@@ -17,10 +17,10 @@ use shared::{
         accounts::Accounts,
         ledger::Ledger,
         members::{Members, Role},
-        queue::{Consumer, QueueName},
+        queue::QueueName,
         status_clock::StatusClock,
     },
-    runner::consume,
+    runner::Runner,
     settings::{PairRate, UnknownOutcomePolicy},
     sharing::{self, Membership, Served},
 };
@@ -36,7 +36,7 @@ const CLAIM_LIFE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Ports {
     /// Rings.
-    pub consumer: Arc<dyn Consumer>,
+    pub runner: Runner,
     /// Which senders are alive.
     pub members: Arc<dyn Members>,
     /// Numbers and their tokens.
@@ -132,17 +132,18 @@ impl Sender {
             role: Role::Sender,
             me: ids::fresh().to_string(),
             partitions: self.settings.partitions,
+            tally: self.ports.runner.tally().clone(),
         };
         let floor = Arc::new(Floor::new(self.settings.partitions));
         let finding = tokio::spawn(find_numbers(floor.clone(), self.ports.ledger.clone(), stop.clone()));
-        let (shared, consumer, prefetch) = (self.shared, self.ports.consumer, self.settings.prefetch);
+        let (shared, runner, prefetch) = (self.shared, self.ports.runner, self.settings.prefetch);
         let serve_one = move |(partition, duty, stop): Served| {
-            let (shared, consumer, floor) = (shared.clone(), consumer.clone(), floor.clone());
+            let (shared, runner, floor) = (shared.clone(), runner.clone(), floor.clone());
             async move {
                 let desks = Arc::new(Desks::new(shared, stop.clone()));
-                floor.take(partition, desks.clone(), duty);
-                let bell = Arc::new(Bell { desks: desks.clone() });
-                consume(consumer, QueueName::Outbound(partition), prefetch, bell, stop).await;
+                floor.take(partition, desks.clone(), duty.clone());
+                let (queue, bell) = (QueueName::Outbound(partition), Arc::new(Bell { desks: desks.clone() }));
+                sharing::counted(runner.tally(), queue, duty, runner.consume(queue, prefetch, bell, stop)).await;
                 floor.leave(partition);
                 desks.ended().await;
             }

@@ -1,5 +1,6 @@
 //! One type for each kind of id, so that none is taken for another.
 
+use flow_engine::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
 use uuid::Uuid;
@@ -70,6 +71,14 @@ pub fn fresh() -> Arc<str> {
     Uuid::now_v7().to_string().into()
 }
 
+/// When an id that [`fresh`] gave was drawn; `None` for an id of another form.
+#[must_use]
+pub fn drawn_at(id: &str) -> Option<Timestamp> {
+    let id = Uuid::try_parse(id).ok().filter(|id| id.get_version_num() == 7)?;
+    // Version 7 begins with 48 bits of milliseconds since 1970.
+    i64::try_from(id.as_u128() >> 80).ok().map(Timestamp)
+}
+
 /// The version of a recipient's row, drawn anew at random by each commit: two workers can't draw the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -109,4 +118,21 @@ impl Identities {
 pub fn masked(identity: &str) -> String {
     let tail: Vec<char> = identity.chars().rev().take(2).collect();
     format!("…{}", tail.into_iter().rev().collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Clock, SystemClock};
+
+    #[test]
+    fn an_id_tells_when_it_was_drawn() {
+        let clock = SystemClock::default();
+        let (before, id, after) = (clock.now(), fresh(), clock.now());
+        let drawn = drawn_at(&id).unwrap();
+        assert!(before <= drawn && drawn <= after, "{id}: {drawn:?}");
+        for other in ["", "wamid.x", "f47ac10b-58cc-4372-a567-0e02b2c3d479"] {
+            assert_eq!(drawn_at(other), None);
+        }
+    }
 }

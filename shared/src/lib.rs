@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod clock;
 pub mod error_table;
 pub mod event;
+pub mod failpoint;
 pub mod fate;
 pub mod group_commit;
 pub mod http;
@@ -17,6 +18,7 @@ pub mod runner;
 pub mod settings;
 pub mod sharing;
 pub mod shutdown;
+pub mod tally;
 pub mod telemetry;
 
 pub use clock::{Clock, SystemClock};

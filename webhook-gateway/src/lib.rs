@@ -4,7 +4,8 @@
 //! POST callback ──limit, verify──> meta::cut ──> Publisher, confirmed ──> 200
 //! flow API      ──key──> ApiKeys ──> validate ──> FlowStore
 //! ```
-//! Nothing here knows a broker or a database: all of that comes through the ports of [`shared`].
+//! Nothing here knows a broker or a database: all of that comes through the ports of [`shared`]; `start` brings the two
+//! together.
 
 mod body;
 mod callback;
@@ -14,10 +15,12 @@ mod gateway;
 pub mod meta;
 mod problem;
 mod routes;
+mod start;
 
 pub use body::MAX_BODY;
 pub use gateway::{Gateway, Ports};
 pub use routes::router;
+pub use start::start;
 
 use shared::{
     http::{ServerLimits, serve},

@@ -12,7 +12,7 @@ use crate::{
     embedded::{DirectoryError, OpenError},
     sql::{
         Cipher, Feed, SqlAccounts, SqlConversations, SqlDeadLetters, SqlFlows, SqlInstallation, SqlLedger, SqlMessages,
-        SqlRecipients, SqlStatusClock,
+        SqlRecipients, SqlStatusClock, SqlSuspects,
     },
 };
 use sea_orm::DbErr;
@@ -32,8 +32,11 @@ use shared::{
         recipients::Recipients,
         sessions::SessionCache,
         status_clock::StatusClock,
+        suspects::Suspects,
     },
+    runner::{Runner, RunnerPorts},
     settings::Settings,
+    tally::Tally,
 };
 use std::{path::PathBuf, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -61,6 +64,10 @@ pub struct Backends {
     pub ledger: Arc<dyn Ledger>,
     /// The statuses' clock.
     pub status_clock: Arc<dyn StatusClock>,
+    /// Notes of deliveries that may kill.
+    pub suspects: Arc<dyn Suspects>,
+    /// Consumes queues, for all roles of this process.
+    pub runner: Runner,
     /// What was given up.
     pub dead_letters: Arc<dyn DeadLetters>,
     /// Recipients, by hand.
@@ -131,6 +138,13 @@ pub async fn connect(
     let (publisher, consumer) = queues::open(settings, embedded.as_ref(), &tasks, &stop).await?;
     let (sessions, members) = memory::open(settings, &clock)?;
 
+    let suspects: Arc<dyn Suspects> = Arc::new(SqlSuspects(db.clone()));
+    let ports = RunnerPorts {
+        consumer: consumer.clone(),
+        suspects: suspects.clone(),
+        tally: Tally::new(clock.clone()),
+        clock: clock.clone(),
+    };
     let accounts = Arc::new(SqlAccounts::new(db.clone(), Cipher::new(&keys), clock.clone()));
     let flows = Arc::new(SqlFlows::new(db.clone(), clock.clone()));
     let feed = Feed::new(db.clone(), vec![accounts.clone(), flows.clone()]);
@@ -151,6 +165,8 @@ pub async fn connect(
         conversations: Arc::new(SqlConversations::new(db.clone(), clock.clone(), settings.send.attempts)),
         ledger: Arc::new(SqlLedger(db.clone())),
         status_clock: Arc::new(SqlStatusClock(db.clone())),
+        suspects,
+        runner: Runner::new(ports, settings.worker.give_back_after),
         dead_letters: Arc::new(SqlDeadLetters(db.clone())),
         recipients: Arc::new(SqlRecipients(db.clone())),
         messages: Arc::new(SqlMessages(db)),

@@ -10,7 +10,11 @@ use super::{
 use futures_util::StreamExt;
 use lapin::{Channel, Connection, Event, uri::AMQPUri};
 use shared::backoff::{Backoff, dice};
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
@@ -78,12 +82,18 @@ impl Up {
 #[derive(Clone)]
 pub(super) struct Link {
     up: watch::Receiver<Option<Arc<Up>>>,
+    why: Arc<Mutex<String>>,
 }
 
 impl Link {
     /// The connection, if it stands.
     pub(super) fn now(&self) -> Option<Arc<Up>> {
         self.up.borrow().clone().filter(|up| !up.lost.is_cancelled())
+    }
+
+    /// Why there is none, where there is none.
+    pub(super) fn why(&self) -> String {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The connection, waiting at most `limit` for it.
@@ -103,6 +113,7 @@ pub(super) struct Supervisor {
     uri: AMQPUri,
     name: String,
     up: watch::Sender<Option<Arc<Up>>>,
+    why: Arc<Mutex<String>>,
     shutdown: CancellationToken,
 }
 
@@ -110,7 +121,8 @@ impl Supervisor {
     /// A supervisor and the link it keeps. `name` is what the broker's list of connections shows.
     pub(super) fn new(uri: AMQPUri, name: String, shutdown: CancellationToken) -> (Self, Link) {
         let (up, seen) = watch::channel(None);
-        (Self { uri, name, up, shutdown }, Link { up: seen })
+        let why = Arc::new(Mutex::new("connecting".to_owned()));
+        (Self { uri, name, up, why: why.clone(), shutdown }, Link { up: seen, why })
     }
 
     /// Connects, watches, reconnects.
@@ -130,6 +142,7 @@ impl Supervisor {
             if self.shutdown.is_cancelled() {
                 return;
             }
+            self.why.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&why);
             failures = if began.elapsed() > STABLE { 1 } else { failures.saturating_add(1) };
             let wait = RECONNECT.jittered(failures, dice());
             tracing::warn!(

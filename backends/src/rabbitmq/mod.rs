@@ -147,6 +147,13 @@ impl Publisher for RabbitMq {
     fn is_blocked(&self) -> bool {
         self.publishing.now().is_some_and(|up| up.blocked().is_some())
     }
+
+    fn trouble(&self) -> Option<String> {
+        match self.publishing.now() {
+            Some(up) => up.blocked().map(|reason| format!("the broker takes no messages: {reason}")),
+            None => Some(format!("not connected to the broker: {}", self.publishing.why())),
+        }
+    }
 }
 
 #[async_trait]

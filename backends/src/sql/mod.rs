@@ -22,6 +22,7 @@ mod recipients;
 mod remembered;
 pub(crate) mod rows;
 mod status_clock;
+mod suspects;
 
 pub use accounts::SqlAccounts;
 pub use cipher::Cipher;
@@ -37,3 +38,4 @@ pub use ledger::SqlLedger;
 pub use messages::SqlMessages;
 pub use recipients::SqlRecipients;
 pub use status_clock::SqlStatusClock;
+pub use suspects::SqlSuspects;

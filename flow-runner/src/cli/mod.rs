@@ -12,6 +12,7 @@ mod moment;
 mod numbers;
 mod play;
 mod process;
+mod queues;
 mod serve;
 mod sessions;
 
@@ -30,6 +31,7 @@ pub use serve::{RoleName, ServeArgs};
 pub use sessions::{Sessions, SessionsArgs, SetArgs};
 
 use clap::{Args, Parser, Subcommand};
+use queues::QUEUES;
 use shared::settings::{Overrides, Settings, SettingsError};
 use std::path::PathBuf;
 
@@ -100,6 +102,9 @@ pub enum Command {
     /// What was given up: look at it, and put it back in motion
     #[command(alias = "dlq")]
     DeadLetters(DeadLettersArgs),
+    /// What waits: in each queue, who serves it, how fast; and what each number still has to send
+    #[command(after_help = QUEUES)]
+    Queues,
     /// Settings: what they are, whether `serve` could start with them, which there are
     Config(ConfigArgs),
     /// Meta's side for tests: takes sends, calls the webhook

@@ -3,8 +3,8 @@
 use crate::{
     cli::{ConfigArgs, ConfigCommand, SettingsArgs},
     output::{Output, table},
-    usage::WrongUsage,
 };
+use backends::program::WrongUsage;
 use serde_json::{Value, json};
 use shared::settings::{self, About};
 

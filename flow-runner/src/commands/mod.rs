@@ -9,6 +9,7 @@ pub mod migrate;
 pub mod numbers;
 pub mod play;
 pub mod process;
+pub mod queues;
 mod replay;
 pub mod serve;
 pub mod sessions;

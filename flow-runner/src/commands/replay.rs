@@ -4,9 +4,9 @@ use crate::{
     cli::ReplayArgs,
     operator::{Batch, Chosen, Operation, operate},
     output::Output,
-    usage::WrongUsage,
 };
 use anyhow::{Context, bail};
+use backends::program::WrongUsage;
 use serde_json::{Map, Value, json};
 use shared::{
     Clock as _, SystemClock,

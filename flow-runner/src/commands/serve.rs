@@ -2,9 +2,10 @@
 
 use crate::{
     cli::{RoleName, ServeArgs, SettingsArgs},
-    roles::{self, Running},
+    roles,
 };
-use anyhow::{Context, bail};
+use anyhow::Context;
+use backends::program;
 use clap::ValueEnum;
 use shared::{
     settings::{self, Settings, SettingsError},
@@ -25,24 +26,10 @@ pub async fn run(flags: &SettingsArgs, args: &ServeArgs) -> anyhow::Result<()> {
     let signals = Signals::listen().context("can't listen for signals")?;
     let listener =
         shared::http::bind(settings.listen).with_context(|| format!("can't listen on {}", settings.listen))?;
-    let running = roles::start(&settings, &args.role, listener).await?;
-    let data_dir = running.backends.data_dir.as_ref().map(|path| path.display().to_string());
-    tracing::info!(address = %running.address, data_dir, "serving");
-    wait_for_end(running, signals).await
-}
-
-/// Waits for SIGTERM or SIGINT, then ends in order. A role that ends by itself ends the process too, with a failure.
-async fn wait_for_end(mut running: Running, mut signals: Signals) -> anyhow::Result<()> {
-    let ended = tokio::select! {
-        () = signals.received() => None,
-        role = running.a_role_ended() => Some(role),
-    };
-    running.stop().await;
-    if let Some(role) = ended {
-        bail!("{role} ended by itself, which is a bug; start again, and nothing is lost");
-    }
-    tracing::info!("ended");
-    Ok(())
+    let (process, address) = roles::start(&settings, &args.role, listener).await?;
+    let data_dir = process.backends.data_dir.as_ref().map(|path| path.display().to_string());
+    tracing::info!(%address, data_dir, "serving");
+    program::until_the_end(process, signals).await
 }
 
 /// What is embedded lives in one process: a role alone would wait for others for ever.

@@ -4,9 +4,9 @@ use crate::{
     cli::{Sessions, SessionsArgs, SetArgs, SettingsArgs},
     operator::{Operation, Place, operate},
     output::{Output, field, fields, more, table},
-    usage::WrongUsage,
 };
 use anyhow::Context;
+use backends::program::WrongUsage;
 use serde_json::Value;
 use shared::ids::RowVersion;
 use std::io::Read as _;

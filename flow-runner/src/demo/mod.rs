@@ -4,12 +4,9 @@ mod flows;
 mod script;
 mod transcript;
 
-use crate::{
-    cli::DemoArgs,
-    cli::RoleName,
-    roles::{self, Running},
-};
+use crate::{cli::DemoArgs, cli::RoleName, roles};
 use anyhow::Context;
+use backends::Process;
 use clap::ValueEnum;
 use shared::{
     settings::{Overrides, Settings},
@@ -36,9 +33,9 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let directory = args.keep.as_deref().or_else(|| temporary.as_ref().map(tempfile::TempDir::path));
     let directory = directory.context("no directory for the data")?;
     let simulator = start_simulator(args.simulator_listen).await?;
-    let running = start_services(&args, directory, &simulator).await?;
-    simulator.set_webhook_url(&format!("http://{}{}", running.address, webhook_gateway::CALLBACK_PATH));
-    flows::load(&running.backends).await?;
+    let (process, address) = start_services(&args, directory, &simulator).await?;
+    simulator.set_webhook_url(&format!("http://{address}{}", webhook_gateway::CALLBACK_PATH));
+    flows::load(&process.backends).await?;
 
     let transcript = Transcript::new();
     transcript.heading("A flow of the original documentation, and a bakery's. Ada and Ben write to the same number.");
@@ -48,10 +45,10 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     printing.finish().await;
     let result = match played {
         Ok(()) if args.once => Ok(()),
-        Ok(()) => stay(&running, &simulator, directory, transcript).await,
+        Ok(()) => stay(address, &simulator, directory, transcript).await,
         Err(error) => Err(error),
     };
-    running.stop().await;
+    process.stop().await;
     simulator.stop().await;
     result
 }
@@ -67,7 +64,11 @@ async fn start_simulator(listen: SocketAddr) -> anyhow::Result<Simulator> {
     Simulator::start(listen, config).await.context("can't start the simulated WhatsApp")
 }
 
-async fn start_services(args: &DemoArgs, directory: &Path, simulator: &Simulator) -> anyhow::Result<Running> {
+async fn start_services(
+    args: &DemoArgs,
+    directory: &Path,
+    simulator: &Simulator,
+) -> anyhow::Result<(Process, SocketAddr)> {
     // The demo looks at no file and no environment: it is the same everywhere.
     let overrides = Overrides { environment: Some(Vec::new()), no_file: true, ..Overrides::default() }
         .with("data_dir", directory.to_string_lossy(), "--keep")
@@ -84,13 +85,13 @@ async fn start_services(args: &DemoArgs, directory: &Path, simulator: &Simulator
 
 /// Says what can be tried, and goes on printing what happens until the end.
 async fn stay(
-    running: &Running,
+    address: SocketAddr,
     simulator: &Simulator,
     directory: &Path,
     transcript: Transcript,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("can't listen for signals")?;
-    let (gateway, whatsapp) = (format!("http://{}", running.address), simulator.url());
+    let (gateway, whatsapp) = (format!("http://{address}"), simulator.url());
     let write = |body: &str| {
         format!(
             "curl -s {whatsapp}/simulator/users/15557654321/messages -H 'content-type: application/json' -d '{{\"phoneNumberId\":\"{NUMBER}\",\"name\":\"Ben\",{body}}}'"

@@ -7,6 +7,7 @@ mod flows;
 mod messages;
 mod numbers;
 mod process;
+mod queues;
 mod reach;
 mod sessions;
 mod socket;
@@ -160,6 +161,8 @@ pub enum Operation {
     },
     /// `dead-letters replay`
     DeadLettersReplay(Batch),
+    /// `queues`
+    Queues,
 }
 
 /// Runs an operation; its result as the JSON that `--json` prints.
@@ -194,6 +197,7 @@ pub async fn run(operation: Operation, backends: &Backends) -> anyhow::Result<Va
         Operation::DeadLettersList { filter, page } => dead_letters::list(backends, &filter, &page).await,
         Operation::DeadLettersShow { id } => dead_letters::show(backends, &id).await,
         Operation::DeadLettersReplay(batch) => dead_letters::replay(backends, batch).await,
+        Operation::Queues => queues::show(backends).await,
     }
 }
 

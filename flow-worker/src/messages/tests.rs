@@ -49,6 +49,10 @@ impl Publisher for Outbox {
     fn is_blocked(&self) -> bool {
         false
     }
+
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A worker over an embedded installation, and what it sends.

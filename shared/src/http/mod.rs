@@ -3,7 +3,7 @@
 mod ops;
 mod server;
 
-pub use ops::{Check, OpsService, Readiness, respond_ops};
+pub use ops::{Check, Need, OpsService, Readiness, respond_ops};
 pub use server::{ServerLimits, bind, serve};
 
 use bytes::Bytes;

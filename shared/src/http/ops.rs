@@ -11,11 +11,23 @@ use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 /// How long one check of readiness may take.
 const CHECK_TIME: Duration = Duration::from_secs(2);
 
-/// Something the process can't work without.
+/// How much a process needs something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// It can't take work without it.
+    Required,
+    /// Without it some of its work waits, or all of it is slower.
+    Useful,
+}
+
+/// Something the process stands on.
 #[async_trait]
 pub trait Check: Send + Sync {
     /// Its name in `/readyz`.
     fn name(&self) -> &'static str;
+    /// Whether the process can work without it.
+    fn need(&self) -> Need;
     /// Whether it is well, or what is wrong.
     async fn check(&self) -> Result<(), String>;
 }
@@ -42,6 +54,7 @@ struct ReadinessReport {
 struct CheckReport {
     name: &'static str,
     ok: bool,
+    need: Need,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -60,9 +73,9 @@ impl Readiness {
                 Ok(Err(error)) => Some(error),
                 Err(_) => Some(format!("no answer within {CHECK_TIME:?}")),
             };
-            checks.push(CheckReport { name: check.name(), ok: error.is_none(), error });
+            checks.push(CheckReport { name: check.name(), ok: error.is_none(), need: check.need(), error });
         }
-        ReadinessReport { ready: checks.iter().all(|check| check.ok), checks }
+        ReadinessReport { ready: checks.iter().all(|check| check.ok || check.need == Need::Useful), checks }
     }
 }
 

@@ -81,6 +81,17 @@ pub struct OpenJob {
     pub resends: i32,
 }
 
+/// What a number still has to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    /// The number.
+    pub phone_number_id: PhoneNumberId,
+    /// How many of its jobs are open.
+    pub open: u64,
+    /// When the oldest of them was made; for one that was replayed, when that was.
+    pub oldest: Timestamp,
+}
+
 /// How an unknown outcome is settled when no status came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -122,6 +133,8 @@ pub trait Ledger: Send + Sync {
     ) -> Stored<Vec<OpenJob>>;
     /// The numbers that have open jobs.
     async fn numbers_with_open_jobs(&self) -> Stored<Vec<PhoneNumberId>>;
+    /// What the numbers that have open jobs still have to send, most first.
+    async fn backlog(&self) -> Stored<Vec<Backlog>>;
     /// What was claimed from this number since then, oldest first: to rebuild its limits from.
     async fn claimed_since(&self, number: &PhoneNumberId, since: Timestamp) -> Stored<Vec<(RecipientId, Timestamp)>>;
 }

@@ -1,8 +1,10 @@
 //! Which processes are alive, so that they can share the partitions out.
 
 use super::StoreError;
+use crate::tally::ServedQueue;
 use async_trait::async_trait;
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::{sync::LazyLock, time::Duration};
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +29,39 @@ impl Role {
     }
 }
 
+/// What a member tells of itself, for people to read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberReport {
+    /// The machine it runs on.
+    pub host: String,
+    /// Its process there.
+    pub pid: u32,
+    /// What its process serves; of all its roles, where it has several.
+    pub queues: Vec<ServedQueue>,
+}
+
+/// This machine's name: a container has one of its own.
+static HOST: LazyLock<String> = LazyLock::new(|| {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+});
+
+impl MemberReport {
+    /// What this process tells.
+    #[must_use]
+    pub fn of_this_process(queues: Vec<ServedQueue>) -> Self {
+        Self { host: HOST.clone(), pid: std::process::id(), queues }
+    }
+
+    /// Whether this process told it.
+    #[must_use]
+    pub fn is_of_this_process(&self) -> bool {
+        self.pid == std::process::id() && self.host == *HOST
+    }
+}
+
 /// The members of each role.
 #[async_trait]
 pub trait Members: Send + Sync {
@@ -34,6 +69,10 @@ pub trait Members: Send + Sync {
     async fn beat(&self, role: Role, member: &str, life: Duration) -> Result<(), StoreError>;
     /// Who is alive, sorted.
     async fn alive(&self, role: Role) -> Result<Vec<String>, StoreError>;
-    /// Says that `member` is gone.
+    /// Keeps what `member` tells of itself for `life`, in place of what it told before. That says nothing of who is alive.
+    async fn report(&self, role: Role, member: &str, report: &MemberReport, life: Duration) -> Result<(), StoreError>;
+    /// What members told whose time is not over, sorted by member.
+    async fn reports(&self, role: Role) -> Result<Vec<(String, MemberReport)>, StoreError>;
+    /// Says that `member` is gone, and what it told with it.
     async fn leave(&self, role: Role, member: &str) -> Result<(), StoreError>;
 }

@@ -13,6 +13,7 @@ pub mod queue;
 pub mod recipients;
 pub mod sessions;
 pub mod status_clock;
+pub mod suspects;
 
 /// Why a database, cache or broker did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]

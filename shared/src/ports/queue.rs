@@ -93,6 +93,9 @@ pub trait Publisher: Send + Sync {
 
     /// Whether it is known that nothing is taken now. Cheap: asked before each publish that need not happen.
     fn is_blocked(&self) -> bool;
+
+    /// Why nothing can be published now, as far as that is known without trying.
+    fn trouble(&self) -> Option<String>;
 }
 
 /// Why a queue could not be declared, consumed or settled.

@@ -148,6 +148,9 @@ pub struct Worker {
     /// Events in one transaction at most.
     #[serde(deserialize_with = "values::at_least_one")]
     pub batch: usize,
+    /// How long a queue whose messages all wait for the database is held on to.
+    #[serde(deserialize_with = "values::duration")]
+    pub give_back_after: Duration,
 }
 
 impl Settings {

@@ -19,18 +19,23 @@
 //! connection is lost for a moment is replaced too, and served again within half a minute.
 
 mod assignment;
+mod counted;
 mod partition;
 
 pub use assignment::{Duty, Place, duties};
+pub use counted::counted;
 
-use crate::ports::members::{Members, Role};
+use crate::{
+    ports::members::{MemberReport, Members, Role},
+    tally::Tally,
+};
 use partition::Partition;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How often a member asks who is alive.
@@ -53,6 +58,8 @@ pub struct Membership {
     pub me: String,
     /// How many partitions there are to share out.
     pub partitions: u16,
+    /// What this process counts of its queues; told with each beat, for operators.
+    pub tally: Arc<Tally>,
 }
 
 /// One partition to be served until its token is cancelled. What it is to this process may change meanwhile.
@@ -74,17 +81,22 @@ where
     let mut readable = true;
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             _ = look.tick() => {
                 let (first, beats) = (partitions.is_empty(), looks.is_multiple_of(LOOKS_PER_BEAT));
                 looks = looks.wrapping_add(1);
-                if membership.look_around(beats, &mut alive, &mut readable).await || first {
+                let until = Instant::now() + PATIENCE;
+                if membership.look_around(beats, until, &mut alive, &mut readable).await || first {
                     apply(&membership, &alive, &mut partitions, &serve_one);
+                }
+                if beats {
+                    membership.report(until).await;
                 }
             }
             () = next_move(&partitions) => {}
         }
-        let now = tokio::time::Instant::now();
+        let now = Instant::now();
         for partition in partitions.values_mut() {
             partition.move_on(now, &serve_one);
         }
@@ -112,7 +124,7 @@ fn apply<F, S>(
     F: Fn(Served) -> S + Clone + Send + 'static,
     S: Future<Output = ()> + Send + 'static,
 {
-    let now = tokio::time::Instant::now();
+    let now = Instant::now();
     let mut places = duties(alive, &membership.me, membership.partitions);
     for (number, partition) in partitions.iter_mut() {
         partition.becomes(places.remove(number), now);
@@ -131,14 +143,20 @@ async fn next_move(partitions: &BTreeMap<u16, Partition>) {
 
 impl Membership {
     /// Asks who is alive, and says so of itself; where that fails, what was known stays. Whether anybody came or went.
-    async fn look_around(&self, beats: bool, alive: &mut BTreeSet<String>, readable: &mut bool) -> bool {
+    async fn look_around(
+        &self,
+        beats: bool,
+        until: Instant,
+        alive: &mut BTreeSet<String>,
+        readable: &mut bool,
+    ) -> bool {
         let asking = async {
             if beats {
                 self.members.beat(self.role, &self.me, LIFE).await?;
             }
             self.members.alive(self.role).await
         };
-        let found = match tokio::time::timeout(PATIENCE, asking).await {
+        let found = match tokio::time::timeout_at(until, asking).await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no answer within {PATIENCE:?}")),
@@ -162,6 +180,13 @@ impl Membership {
                 false
             }
         }
+    }
+
+    /// Tells what this process serves. Only people read it: where that fails, the next one may not.
+    async fn report(&self, until: Instant) {
+        let report = MemberReport::of_this_process(self.tally.served());
+        let telling = self.members.report(self.role, &self.me, &report, LIFE);
+        drop(tokio::time::timeout_at(until, telling).await);
     }
 
     async fn leave(&self) {

@@ -1,9 +1,14 @@
 //! Members that come, go and lose sight of each other, on a clock that is hurried.
 
 use super::{Duty, Membership, Served, serve};
-use crate::ports::{
-    StoreError,
-    members::{Members, Role},
+use crate::{
+    SystemClock,
+    ports::{
+        StoreError,
+        members::{MemberReport, Members, Role},
+        queue::QueueName,
+    },
+    tally::Tally,
 };
 use async_trait::async_trait;
 use std::{
@@ -25,6 +30,7 @@ const REBALANCED: Duration = Duration::from_secs(15);
 #[derive(Default)]
 struct Room {
     until: Mutex<BTreeMap<String, Instant>>,
+    told: Mutex<BTreeMap<String, MemberReport>>,
     away: AtomicBool,
 }
 
@@ -50,8 +56,20 @@ impl Members for Room {
         Ok(until.iter().filter(|(_, until)| **until > now).map(|(member, _)| member.clone()).collect())
     }
 
+    async fn report(&self, _: Role, member: &str, report: &MemberReport, _: Duration) -> Result<(), StoreError> {
+        self.answers()?;
+        self.told.lock().unwrap().insert(member.to_owned(), report.clone());
+        Ok(())
+    }
+
+    async fn reports(&self, _: Role) -> Result<Vec<(String, MemberReport)>, StoreError> {
+        self.answers()?;
+        Ok(self.told.lock().unwrap().clone().into_iter().collect())
+    }
+
     async fn leave(&self, _: Role, member: &str) -> Result<(), StoreError> {
         self.until.lock().unwrap().remove(member);
+        self.told.lock().unwrap().remove(member);
         Ok(())
     }
 }
@@ -74,6 +92,12 @@ impl Lines {
     }
 }
 
+fn membership(room: &Arc<Room>, me: &str) -> Membership {
+    let members: Arc<dyn Members> = room.clone();
+    let tally = Tally::new(Arc::new(SystemClock::default()));
+    Membership { members, role: Role::Worker, me: me.to_owned(), partitions: PARTITIONS, tally }
+}
+
 struct World {
     room: Arc<Room>,
     lines: Arc<Lines>,
@@ -86,10 +110,8 @@ impl World {
     }
 
     fn start(&mut self, me: &str) {
-        let members: Arc<dyn Members> = self.room.clone();
-        let membership = Membership { members, role: Role::Worker, me: me.to_owned(), partitions: PARTITIONS };
         let (lines, name, stop) = (self.lines.clone(), me.to_owned(), CancellationToken::new());
-        let serving = serve(membership, stop.clone(), move |(partition, _, stop): Served| {
+        let serving = serve(membership(&self.room, me), stop.clone(), move |(partition, _, stop): Served| {
             let (lines, name) = (lines.clone(), name.clone());
             async move {
                 lines.0.lock().unwrap().entry(partition).or_default().push(name.clone());
@@ -202,15 +224,15 @@ async fn a_duty_is_told_while_it_lasts() {
     let told: Arc<Mutex<BTreeSet<(u16, Duty)>>> = Arc::default();
     world.start("a");
     pass(REBALANCED).await;
-    let members: Arc<dyn Members> = world.room.clone();
-    let membership = Membership { members, role: Role::Worker, me: "b".into(), partitions: PARTITIONS };
     let (seen, stop) = (told.clone(), CancellationToken::new());
+    let membership = membership(&world.room, "b");
     let serving = tokio::spawn(serve(membership, stop.clone(), move |(partition, mut duty, stop): Served| {
         let told = seen.clone();
         async move {
             while !stop.is_cancelled() {
                 told.lock().unwrap().insert((partition, *duty.borrow_and_update()));
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => {}
                     _ = duty.changed() => {}
                 }
@@ -226,4 +248,24 @@ async fn a_duty_is_told_while_it_lasts() {
     assert_eq!(owned(&told.lock().unwrap()), 16);
     stop.cancel();
     serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_process_counts_is_told_while_it_lives() {
+    let room: Arc<Room> = Arc::default();
+    let membership = membership(&room, "a");
+    let (tally, stop) = (membership.tally.clone(), CancellationToken::new());
+    let serving = tokio::spawn(serve(membership, stop.clone(), |(_, _, stop): Served| async move {
+        stop.cancelled().await;
+    }));
+    pass(Duration::from_secs(1)).await;
+    tally.owned(QueueName::Inbound(3), true);
+    pass(Duration::from_secs(3)).await;
+    let told = room.reports(Role::Worker).await.unwrap();
+    let (member, report) = &told[0];
+    assert!(member == "a" && report.is_of_this_process(), "{told:?}");
+    assert_eq!((&report.queues, report.queues[0].queue.as_str()), (&tally.served(), "inbound.03"));
+    stop.cancel();
+    serving.await.unwrap();
+    assert!(room.reports(Role::Worker).await.unwrap().is_empty());
 }

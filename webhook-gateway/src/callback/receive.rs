@@ -5,7 +5,7 @@ use crate::{Gateway, meta};
 use axum::extract::State;
 use shared::{
     event::Event,
-    ids,
+    failpoint, ids,
     ports::queue::{Publish, PublishError},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -45,9 +45,11 @@ async fn keep(gateway: &Gateway, body: &[u8]) -> Outcome {
 }
 
 async fn publish(gateway: &Gateway, batch: Vec<Publish>) -> Outcome {
+    failpoint::reached("gateway.before_publish");
     let begun = gateway.ports.clock.boot();
     let publishing = gateway.ports.publisher.publish(batch);
     let result = tokio::time::timeout(gateway.publish_timeout, publishing).await.unwrap_or(Err(PublishError::TimedOut));
+    failpoint::reached("gateway.after_publish");
     let taken = gateway.ports.clock.boot().saturating_sub(begun);
     metrics::histogram!("flow_runner_publish_seconds").record(taken.as_secs_f64());
     match result {

@@ -60,6 +60,10 @@ impl Publisher for MemoryPublisher {
     fn is_blocked(&self) -> bool {
         matches!(*self.broker.lock().unwrap(), Broker::Blocked)
     }
+
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Records refusals; the first `failures` writes fail.

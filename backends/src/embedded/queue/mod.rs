@@ -111,6 +111,10 @@ impl Publisher for EmbeddedQueue {
     fn is_blocked(&self) -> bool {
         false
     }
+
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 #[async_trait]

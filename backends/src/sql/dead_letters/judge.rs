@@ -22,7 +22,7 @@ const UNKNOWN_OUTCOME: &str = "unknown_outcome";
 /// nobody owned is known once somebody owns it.
 pub(super) fn select(count: usize) -> String {
     format!(
-        "SELECT l.id, l.kind, l.state, l.reason, l.body, l.job_id, j.state AS job_state, j.lane_seq, j.content,
+        "SELECT l.id, l.kind, l.state, l.reason, l.body, l.job_id, l.phone_number_id, j.state AS job_state, j.lane_seq, j.content,
             n.id AS number, n.paused, r.counter, r.last_message_at, m.state AS message_state,
             EXISTS (SELECT 1 FROM messages later WHERE later.recipient_id = r.id AND later.state = 'handled'
                 AND later.received_at > COALESCE(m.received_at, l.created_at)) AS answered_since
@@ -66,12 +66,17 @@ fn judged(row: &QueryResult, now: Timestamp) -> Result<Judged, DbErr> {
             Ok(Judged { id, facts: of_job(row, now)?, subject })
         }
         LetterKind::Event => {
-            let body: String = column(row, "body")?;
-            let event = serde_json::from_str::<Box<InboundMessage>>(&body).ok();
+            let event = event(&column::<String>(row, "body")?);
             let facts = of_event(row, event.as_deref(), now)?;
             Ok(Judged { id, facts, subject: event.map_or(Subject::Nothing, Subject::Event) })
         }
     }
+}
+
+/// The event of a letter. One that was given up unparsed is a text in its letter.
+fn event(body: &str) -> Option<Box<InboundMessage>> {
+    let unparsed = serde_json::from_str::<String>(body).ok();
+    serde_json::from_str(unparsed.as_deref().unwrap_or(body)).ok()
 }
 
 fn of_job(row: &QueryResult, now: Timestamp) -> Result<Facts, DbErr> {
@@ -93,7 +98,8 @@ fn of_event(row: &QueryResult, event: Option<&InboundMessage>, now: Timestamp) -
     let own = event.map(|event| Timestamp(event.sent_at.saturating_mul(1000)));
     Ok(Facts {
         dead: is_open(row)? && state.as_deref() != Some("handled"),
-        number: event.is_some() && has_number(row)?,
+        // A letter that was written unparsed names no number; whether it is known shows when its event is handled.
+        number: event.is_some() && (has_number(row)? || column::<Option<String>>(row, "phone_number_id")?.is_none()),
         window: in_window(last_message(row)?.max(own), now),
         unknown: false,
         moved_on: column(row, "answered_since")?,

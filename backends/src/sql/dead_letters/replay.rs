@@ -99,6 +99,12 @@ impl ReplayLetters {
                 AND event_id IN (SELECT event_id FROM dead_letters WHERE id IN ({}))",
             list(letters.len(), 1)
         );
+        execute(tx, &sql, values(letters)).await?;
+        // One that was given up as a killer may be tried again.
+        let sql = format!(
+            "DELETE FROM suspects WHERE message_id IN (SELECT event_id FROM dead_letters WHERE id IN ({}))",
+            list(letters.len(), 1)
+        );
         execute(tx, &sql, values(letters)).await.map(drop)
     }
 

@@ -11,7 +11,10 @@ use shared::{
     Timestamp,
     ids::{PhoneNumberId, RecipientId},
     job::{JobRef, JobState, LaneSeq},
-    ports::{Stored, ledger::OpenJob},
+    ports::{
+        Stored,
+        ledger::{Backlog, OpenJob},
+    },
 };
 
 const COLUMNS: &str =
@@ -45,6 +48,14 @@ pub(super) fn select_numbers() -> String {
     format!("SELECT DISTINCT phone_number_id FROM jobs WHERE {OPEN}")
 }
 
+/// How much numbers still have to send.
+pub(super) fn select_backlog() -> String {
+    format!(
+        "SELECT phone_number_id, count(*) AS open_jobs, min(created_at) AS oldest FROM jobs WHERE {OPEN}
+            GROUP BY phone_number_id ORDER BY open_jobs DESC, phone_number_id"
+    )
+}
+
 pub(super) async fn head(db: &Db, number: &PhoneNumberId, recipient: &RecipientId) -> Stored<Option<OpenJob>> {
     const DOING: &str = "reading a lane's head";
     let row = db.one(DOING, &select_head(), vec![number.as_str().into(), recipient.as_str().into()]).await?;
@@ -71,6 +82,19 @@ pub(super) async fn numbers_with_open_jobs(db: &Db) -> Stored<Vec<PhoneNumberId>
         .map(|row| Ok(column::<String>(row, "phone_number_id")?.into()))
         .collect::<Result<_, DbErr>>()
         .map_err(|error| store_error(DOING, &error))
+}
+
+pub(super) async fn backlog(db: &Db) -> Stored<Vec<Backlog>> {
+    const DOING: &str = "reading what numbers have to send";
+    let rows = db.all(DOING, &select_backlog(), vec![]).await?;
+    let read = |row: &QueryResult| {
+        Ok(Backlog {
+            phone_number_id: column::<String>(row, "phone_number_id")?.into(),
+            open: u64::try_from(column::<i64>(row, "open_jobs")?).unwrap_or(0),
+            oldest: Timestamp(column(row, "oldest")?),
+        })
+    };
+    rows.iter().map(read).collect::<Result<_, DbErr>>().map_err(|error| store_error(DOING, &error))
 }
 
 pub(super) async fn claimed_since(

@@ -15,7 +15,7 @@ use shared::{
     ids::{JobId, PhoneNumberId, RecipientId},
     ports::{
         Stored,
-        ledger::{ClaimOutcome, Ledger, OpenJob, Owner, Settlement, Verdict},
+        ledger::{Backlog, ClaimOutcome, Ledger, OpenJob, Owner, Settlement, Verdict},
     },
 };
 
@@ -72,6 +72,10 @@ impl Ledger for SqlLedger {
 
     async fn numbers_with_open_jobs(&self) -> Stored<Vec<PhoneNumberId>> {
         lookup::numbers_with_open_jobs(&self.0).await
+    }
+
+    async fn backlog(&self) -> Stored<Vec<Backlog>> {
+        lookup::backlog(&self.0).await
     }
 
     async fn claimed_since(&self, number: &PhoneNumberId, since: Timestamp) -> Stored<Vec<(RecipientId, Timestamp)>> {

@@ -22,5 +22,6 @@ async fn what_waits_comes_from_the_index_of_due_times() {
 #[tokio::test]
 async fn numbers_and_claims_are_read_from_indexes() {
     assert_uses(&lookup::select_numbers(), &["jobs_"]).await;
+    assert_uses(&lookup::select_backlog(), &["jobs_"]).await;
     assert_uses(lookup::SELECT_CLAIMED, &["jobs_claimed"]).await;
 }

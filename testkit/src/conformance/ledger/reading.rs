@@ -7,7 +7,7 @@ use crate::conformance::record::{
 use shared::{
     Timestamp,
     job::{JobRef, JobState},
-    ports::ledger::{OpenJob, Outcome},
+    ports::ledger::{Backlog, OpenJob, Outcome},
 };
 use std::time::{Duration, Instant};
 
@@ -94,6 +94,25 @@ pub async fn numbers_with_open_jobs_are_listed(record: &dyn RecordHarness) {
     assert_eq!(numbers().await, [NUMBER, "2"]);
     sent_with(record, &job, 1, sent()).await;
     assert_eq!(numbers().await, ["2"]);
+}
+
+/// In whatever state they are open, however many numbers there are; the one with most to send first.
+pub async fn the_backlog_of_a_number_is_its_open_jobs(record: &dyn RecordHarness) {
+    let backlog = async || record.ports().ledger.backlog().await.expect("backlog");
+    let of = |number: &str, open, oldest| Backlog { phone_number_id: number.into(), open, oldest };
+    assert_eq!(backlog().await, []);
+    let ann = write(record, "ann", "1", 1).await.remove(0);
+    record.pass(SECOND).await;
+    let later = NOW.plus(SECOND);
+    let ben = write(record, "ben", "2", 2).await;
+    let elsewhere = event("cem", "3").jobs(2).with(|message, _| message.phone_number_id = "2".into());
+    committed(record, elsewhere.build()).await;
+    assert_eq!(backlog().await, [of(NUMBER, 3, NOW), of("2", 2, later)]);
+    claim(record, &[&ben[0]]).await;
+    assert_eq!(backlog().await[0].open, 3, "what is being sent is not sent yet");
+    sent_with(record, &ann, 1, sent()).await;
+    assert!(settle(record, &ben[0], 1, Outcome::Dead { reason: "too_old" }).await);
+    assert_eq!(backlog().await, [of("2", 2, later), of(NUMBER, 1, later)]);
 }
 
 /// The limiter is rebuilt from it.

@@ -106,6 +106,7 @@ macro_rules! record_conformance {
             what_waits_is_due_and_old_enough
             a_claim_waits_until_its_time_is_over
             numbers_with_open_jobs_are_listed
+            the_backlog_of_a_number_is_its_open_jobs
             what_was_claimed_is_told_oldest_first
             a_long_lane_makes_no_claim_slow
         );
@@ -176,6 +177,8 @@ macro_rules! record_conformance {
             a_member_lives_as_long_as_it_beats
             a_member_that_leaves_is_gone
             roles_do_not_mix
+            what_a_member_tells_is_kept_as_long_as_it_says
+            who_leaves_takes_along_what_it_told
         );
     };
     (@each $harness:expr; $($module:ident)::+: $($property:ident)*) => {
