@@ -16,7 +16,7 @@ type Ground = fn(&str, &[(&str, &str)]) -> Installation;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_conversations_with_every_callback_twice() {
-    two_hundred_conversations(Installation::new).await;
+    two_hundred_conversations(Installation::embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,7 +53,7 @@ async fn two_hundred_conversations(ground: Ground) {
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_dash_nine_at_random_moments_loses_and_repeats_nothing() {
     let kills: usize = std::env::var("KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
-    killed(Installation::new, kills).await;
+    killed(Installation::embedded, kills).await;
 }
 
 /// Here a claim of a process that ended is left alone for 60 s, since nobody knows that it ended: `KILLS_ON_SERVERS` (1).

@@ -17,6 +17,17 @@ make_server_dir() {
   mkdir -p "$server_dir"
 }
 
+# Sets `port` to the first of COUNT neighbouring ports of the server in `server_dir`: those it had before, or free ones.
+# usage: choose_ports COUNT
+choose_ports() {
+  if [[ -s $server_dir/port ]]; then
+    port=$(<"$server_dir/port")
+  else
+    find_ports "$1"
+    echo "$port" >"$server_dir/port"
+  fi
+}
+
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # Sets `port` to the first of COUNT free neighbouring ports, below those that the system hands out by itself.

@@ -32,13 +32,15 @@ postgresql_start() {
   chmod 755 "$servers_dir"
   data=$server_dir/data
   [[ $(id -u) != 0 ]] || chown postgres "$server_dir"
-  find_ports 1
+  choose_ports 1
   say "starting PostgreSQL on port $port"
-  (cd / && ${as_postgres[@]+"${as_postgres[@]}"} "$programs/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$server_dir/initdb.log" 2>&1) || {
+  [[ -e $data/PG_VERSION ]] || (cd / && ${as_postgres[@]+"${as_postgres[@]}"} "$programs/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$server_dir/initdb.log" 2>&1) || {
     tail -n 30 "$server_dir/initdb.log" >&2
     fail "PostgreSQL's initdb failed"
   }
   started=(postgresql_stop ${started[@]+"${started[@]}"})
+  # Left behind by one that was killed; its lines are not to be taken for those of the next.
+  rm -f "$data/postmaster.pid" "$data"/.s.PGSQL.* "$server_dir/log"
   (cd / && in_background ${as_postgres[@]+"${as_postgres[@]}"} "$programs/postgres" -D "$data" -p "$port" -h 127.0.0.1 -k "$data" -c max_connections=400 \
     >"$server_dir/log" 2>&1 </dev/null) &
   until grep -qs 'ready to accept connections' "$server_dir/log" && [[ -s $data/postmaster.pid ]]; do

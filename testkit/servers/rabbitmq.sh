@@ -29,7 +29,7 @@ rabbitmq_start() {
   rabbitmq_dir=$server_dir
   log=$rabbitmq_dir/log/stdout.log
   mkdir -p "$rabbitmq_dir"/{home,mnesia,log}
-  find_ports 3
+  choose_ports 3
   echo '[].' >"$rabbitmq_dir/enabled_plugins"
   cat >"$rabbitmq_dir/rabbitmq.conf" <<CONF
 listeners.tcp.default = 127.0.0.1:$port
@@ -62,7 +62,13 @@ rabbitmq_run() {
   # Our own port mapper: a shared one would outlive us, and two test runs would meet in it.
   in_background "$epmd" -port $((port + 2)) -address 127.0.0.1 >"$rabbitmq_dir/log/epmd.log" 2>&1 </dev/null &
   rabbitmq_epmd_pid=$!
-  HOME=$rabbitmq_dir/home \
+  (rabbitmq_environment && in_background "$1/rabbitmq-server") >"$2" 2>&1 </dev/null &
+  rabbitmq_pid=$!
+}
+
+# Says which broker is meant, to the broker and to its tools.
+rabbitmq_environment() {
+  export HOME=$rabbitmq_dir/home \
     RABBITMQ_NODENAME=flow-test@localhost \
     RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
     RABBITMQ_NODE_PORT=$port \
@@ -75,9 +81,14 @@ rabbitmq_run() {
     RABBITMQ_ENABLED_PLUGINS_FILE=$rabbitmq_dir/enabled_plugins \
     RABBITMQ_CONFIG_FILE=$rabbitmq_dir/rabbitmq.conf \
     RABBITMQ_CONF_ENV_FILE=/dev/null \
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' \
-    in_background "$1/rabbitmq-server" >"$2" 2>&1 </dev/null &
-  rabbitmq_pid=$!
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}'
+}
+
+# Runs one of the broker's own tools on it. usage: rabbitmq_tool NAME ARGS...
+rabbitmq_tool() {
+  local tool=$1
+  shift
+  (rabbitmq_environment && "$(rabbitmq_programs)/$tool" "$@")
 }
 
 rabbitmq_stop() {

@@ -3,3 +3,4 @@
 pub mod clock;
 pub mod conformance;
 pub mod meta_api;
+pub mod proxy;

@@ -44,8 +44,11 @@ async fn told(backends: &Backends) -> Vec<(Role, String, MemberReport)> {
     for role in [Role::Worker, Role::Sender] {
         match backends.members.reports(role).await {
             Ok(reports) => told.extend(reports.into_iter().map(|(member, report)| (role, member, report))),
-            // Depths and backlogs are worth showing all the same.
-            Err(error) => tracing::warn!(%error, "nobody knows who serves the queues; is the Redis of REDIS_URL up?"),
+            Err(error) => {
+                // Depths and backlogs are worth showing all the same.
+                tracing::warn!(%error, "nobody knows who serves the queues; is the Redis of REDIS_URL up?");
+                break;
+            }
         }
     }
     told

@@ -99,10 +99,12 @@ impl<'a> Person<'a> {
         self.page.script(script, &[selector]).await.as_u64().expect("a number")
     }
 
-    /// Puts a picture of the page into the target directory.
+    /// Puts a picture of the page into the target directory, in a folder of this test program's.
     pub async fn is_pictured(&self, name: &str) {
         let picture = STANDARD.decode(self.page.picture().await).expect("base64");
-        let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME"));
+        std::fs::create_dir_all(&directory).expect("made");
+        let file = directory.join(name);
         std::fs::write(&file, picture).expect("written");
         println!("{}", file.display());
     }

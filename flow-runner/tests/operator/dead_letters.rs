@@ -125,6 +125,7 @@ async fn events_of_an_unknown_number_are_handled_once_it_was_added() {
 
     let add = ["numbers", "add", OTHER_NUMBER, "--account", "default"];
     assert_eq!(run(&stage.installation, &add, crate::support::TOKEN).0, 0);
+    stage.installation.until_known().await;
     let first = list(&stage, "open")[0].clone();
     assert_eq!([&first["kind"], &first["recipient"]], [&json!("event"), &json!(kim.phone_digits())]);
     assert_eq!(replay(&stage, &[first["id"].as_str().expect("an id")])["replayed"], 1);

@@ -1,61 +1,17 @@
-//! Operator commands: the same beside a serving process and without one.
+//! Operator commands on a data directory: the same beside a serving process, over its socket, and without one.
 
 mod beside;
+mod commands;
 mod config;
 mod dead_letters;
 mod flows;
 mod messages;
 mod play;
 mod process;
+mod queues;
 mod sessions;
+mod socket;
 #[path = "../support/mod.rs"]
 mod support;
 
-use serde_json::Value;
-use std::{
-    io::Write as _,
-    process::{Output, Stdio},
-};
-use support::Installation;
-
-/// Runs a command with this on its standard input.
-fn output(installation: &Installation, args: &[&str], input: &str) -> Output {
-    let mut command = installation.command(args);
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-    // A command that doesn't read it may have ended.
-    drop(child.stdin.take().expect("an input").write_all(input.as_bytes()));
-    child.wait_with_output().expect("it ends")
-}
-
-/// Runs a command; its exit code, its JSON.
-fn run(installation: &Installation, args: &[&str], input: &str) -> (i32, Value) {
-    let output = output(installation, &[args, &["--json"]].concat(), input);
-    let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-    (output.status.code().expect("a code"), json)
-}
-
-/// Runs a command that must do what it is told; its JSON.
-fn done(installation: &Installation, args: &[&str]) -> Value {
-    let output = output(installation, &[args, &["--json"]].concat(), "");
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("one JSON document")
-}
-
-/// The same, as people see it.
-fn shown(installation: &Installation, args: &[&str]) -> String {
-    let output = output(installation, args, "");
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text")
-}
-
-/// Runs a command that must fail; its exit code and what it says.
-fn refused(installation: &Installation, args: &[&str]) -> (i32, String) {
-    let output = output(installation, args, "");
-    (output.status.code().expect("a code"), String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-/// The items of a list.
-fn items(list: &Value) -> &Vec<Value> {
-    list["items"].as_array().expect("items")
-}
+use commands::{done, items, output, refused, run, shown};

@@ -3,7 +3,7 @@
 use crate::support::{
     Installation, PATIENCE,
     crowd::{self, Delivery, Dice},
-    free_address, questions,
+    questions,
     stage::{NO_LIMITS, Stage, album, person},
     until, without_limits,
 };
@@ -83,19 +83,4 @@ async fn a_long_lane_that_another_process_left_goes_out_in_one_go() {
     let longest = sends.windows(2).map(|two| two[1].accepted_at - two[0].accepted_at).max();
     // The ledger is read every 5 s: no follower waited for that.
     assert!(longest < Some(3_000), "one waited {longest:?} ms for its turn");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_process_on_the_same_data_says_so_and_ends() {
-    let mut stage = Stage::set(&[]).await;
-    let mut second = stage.installation.command(&["serve"]);
-    second.env("FLOW_RUNNER_LISTEN", free_address().to_string());
-    let output = second.output().expect("it runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("in use by another flow-runner process"), "{said}");
-
-    stage.writes(&person(1), "one").await;
-    stage.until_received(&person(1), &["one"]).await;
-    stage.installation.terminate().await;
 }

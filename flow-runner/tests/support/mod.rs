@@ -2,15 +2,16 @@
 #![expect(dead_code, reason = "each test program uses a part of this")]
 
 pub mod crowd;
+pub mod embedded;
 pub mod questions;
 pub mod relay;
+pub mod report;
 pub mod servers;
 pub mod stage;
 
 use serde_json::{Value, json};
 use std::{
     net::{SocketAddr, TcpListener},
-    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -22,6 +23,19 @@ pub const TOKEN: &str = "test-access-token";
 pub const APP_SECRET: &str = "test-app-secret";
 /// How long anything may take that should take a moment.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Each queue of a broker is a group of its own that has to agree: the many installations of a suite make few. How many
+/// there are is nothing that a suite is about; `exactness` has as many as by default.
+const FEW_QUEUES: (&str, &str) = ("FLOW_RUNNER_PARTITIONS", "4");
+/// A broker counts what lies in its queues, not what a process has in hand: on servers nothing may be there so many times
+/// in a row.
+const QUIET_LOOKS: usize = 3;
+/// What one process changes all others know within this, by contract.
+const KNOWN_WITHIN: Duration = Duration::from_secs(2);
+
+/// Whether this test program runs its suite on servers. Its name says so; another one runs the same suite embedded.
+pub fn on_servers() -> bool {
+    env!("CARGO_CRATE_NAME").ends_with("_on_servers")
+}
 
 /// `flow-runner serve` on a data directory of its own.
 pub struct Installation {
@@ -35,8 +49,26 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Prepares one that talks to `whatsapp`; `settings` go into its environment.
+    /// Prepares one that talks to `whatsapp`, where this program runs its suite; `settings` go into its environment.
     pub fn new(whatsapp: &str, settings: &[(&str, &str)]) -> Self {
+        if on_servers() {
+            Self::on_servers(whatsapp, &[&[FEW_QUEUES], settings].concat())
+        } else {
+            Self::embedded(whatsapp, settings)
+        }
+    }
+
+    /// With everything in its data directory.
+    pub fn embedded(whatsapp: &str, settings: &[(&str, &str)]) -> Self {
+        Self::prepared(whatsapp, None, settings)
+    }
+
+    /// The same on RabbitMQ, Redis and PostgreSQL.
+    pub fn on_servers(whatsapp: &str, settings: &[(&str, &str)]) -> Self {
+        Self::prepared(whatsapp, Some(servers::Database::fresh()), settings)
+    }
+
+    fn prepared(whatsapp: &str, database: Option<servers::Database>, settings: &[(&str, &str)]) -> Self {
         // The client needs a crypto provider; another part of the test may have installed it.
         drop(rustls::crypto::ring::default_provider().install_default());
         let directory = tempfile::tempdir().expect("a temporary directory");
@@ -53,17 +85,10 @@ impl Installation {
             ("RUST_LOG".to_owned(), std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned())),
         ];
         let http = reqwest::Client::builder().pool_max_idle_per_host(512).timeout(PATIENCE).build().expect("a client");
-        let mut installation = Self { address, directory, http, settings: all, process: None, database: None };
+        let of_servers = database.as_ref().map(servers::settings).unwrap_or_default();
+        let mut installation = Self { address, directory, http, settings: all, process: None, database };
+        of_servers.iter().for_each(|(name, value)| installation.set(name, value));
         settings.iter().for_each(|(name, value)| installation.set(name, value));
-        installation
-    }
-
-    /// The same on RabbitMQ, Redis and PostgreSQL.
-    pub fn on_servers(whatsapp: &str, settings: &[(&str, &str)]) -> Self {
-        let mut installation = Self::new(whatsapp, settings);
-        let database = servers::Database::fresh();
-        servers::settings(&database).into_iter().for_each(|(name, value)| installation.set(name, &value));
-        installation.database = Some(database);
         installation
     }
 
@@ -179,19 +204,21 @@ impl Installation {
     pub async fn until_settled_within(&self, patience: Duration) {
         let jobs = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'sending', 'retrying', 'unknown')";
         let all = format!("SELECT ({jobs}) + (SELECT count(*) FROM queue_messages)");
-        let open = if self.database.is_some() { jobs } else { &all };
+        let (open, looks) = if self.database.is_some() { (jobs, QUIET_LOOKS) } else { (all.as_str(), 1) };
         let deadline = tokio::time::Instant::now() + patience;
         // What lies in a broker's queues no table tells.
         let beside = match &self.database {
             Some(_) => Some(Record::open(self.settings.clone()).await),
             None => None,
         };
+        let mut quiet = 0;
         loop {
             let queued = match &beside {
                 Some(record) => record.queued().await,
                 None => 0,
             };
-            if queued == 0 && self.ask(open) == "0" {
+            quiet = if queued == 0 && self.ask(open) == "0" { quiet + 1 } else { 0 };
+            if quiet == looks {
                 break;
             }
             assert!(tokio::time::Instant::now() < deadline, "something waits after {patience:?}");
@@ -202,14 +229,33 @@ impl Installation {
         }
     }
 
+    /// Waits until the serving process goes by what a command changed: embedded it did that itself, on servers nothing
+    /// announces that it has seen it.
+    pub async fn until_known(&self) {
+        if self.database.is_some() {
+            tokio::time::sleep(KNOWN_WITHIN).await;
+        }
+    }
+
     /// Waits until the database answers this.
     pub async fn until(&self, sql: &str, answer: &str) {
         until(&format!("{sql} = {answer}"), || self.ask(sql) == answer).await;
     }
 
-    /// Asks the database itself, past the program.
+    /// Asks the database itself, past the program: columns of a row are joined by `|`, NULL is nothing.
     pub fn ask(&self, sql: &str) -> String {
-        self.database.as_ref().map_or_else(|| sqlite(&self.data_dir(), sql), |database| database.ask(sql))
+        self.database.as_ref().map_or_else(|| embedded::ask(&self.file(), sql), |database| database.ask(sql))
+    }
+
+    /// The same, each row as an object of its columns.
+    pub fn rows(&self, sql: &str) -> Vec<Value> {
+        let rows = self.database.as_ref();
+        let rows = rows.map_or_else(|| embedded::rows(&self.file(), sql), |database| database.rows(sql));
+        rows.lines().map(|row| serde_json::from_str(row).expect("JSON")).collect()
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.data_dir().join("flow-runner.db")
     }
 
     /// The file is sound; a server looks after itself.
@@ -250,10 +296,15 @@ pub fn free_address() -> SocketAddr {
 }
 
 /// Waits until something is so.
-pub async fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+pub async fn until(what: &str, so: impl FnMut() -> bool) {
+    until_within(what, PATIENCE, so).await;
+}
+
+/// The same, for what takes longer.
+pub async fn until_within(what: &str, patience: Duration, mut so: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + patience;
     while !so() {
-        assert!(tokio::time::Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        assert!(tokio::time::Instant::now() < deadline, "not within {patience:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -329,13 +380,4 @@ impl Record {
         self.backends.tasks.close();
         self.backends.tasks.wait().await;
     }
-}
-
-/// Asks the database file itself, with another program than ours.
-pub fn sqlite(data_dir: &Path, sql: &str) -> String {
-    let script = "import sqlite3,sys\nfor row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print('|'.join(map(str,row)))";
-    let file = data_dir.join("flow-runner.db");
-    let output = Command::new("python3").arg("-c").arg(script).arg(file).arg(sql).output().expect("python3 runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }

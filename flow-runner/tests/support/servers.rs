@@ -10,23 +10,32 @@ fn server(name: &str) -> String {
 
 /// A database of a PostgreSQL, asked with another program than ours.
 pub struct Database {
-    url: String,
-    name: String,
+    pub url: String,
+    pub name: String,
 }
 
 impl Database {
     /// One that nobody has used yet. It stays until the server that `./dev test` started goes.
     pub fn fresh() -> Self {
-        let server = server("TEST_DATABASE_URL");
+        Self::at(&server("TEST_DATABASE_URL"))
+    }
+
+    /// The same, on this server.
+    pub fn at(server: &str) -> Self {
         let name = format!("test_{}", shared::ids::fresh().replace('-', ""));
-        psql(&server, &format!("CREATE DATABASE {name}"));
-        let (address, _) = server.rsplit_once('/').expect("TEST_DATABASE_URL names a database");
+        psql(server, &format!("CREATE DATABASE {name}"));
+        let (address, _) = server.rsplit_once('/').expect("the URL names a database");
         Self { url: format!("{address}/{name}"), name }
     }
 
-    /// Columns of a row are joined by `|`.
+    /// Columns of a row are joined by `|`; NULL is nothing.
     pub fn ask(&self, sql: &str) -> String {
         psql(&self.url, sql)
+    }
+
+    /// Each row as an object on a line of its own.
+    pub fn rows(&self, sql: &str) -> String {
+        self.ask(&format!("SELECT row_to_json(found) FROM ({sql}) AS found"))
     }
 }
 

@@ -1,0 +1,69 @@
+//! Rows 27 and 37: PostgreSQL, which is the record.
+
+use crate::{
+    fleet::{Role, Urls},
+    private::{Kind, Private},
+    scene::Scene,
+    support::report::{BACK, Row},
+};
+use std::{process::Command, time::Duration};
+use testkit::proxy::{Proxy, Way};
+
+/// How long the database is away in row 37, in seconds, unless `FAULTS_OUTAGE` says otherwise. A queue is given back in it.
+const OUTAGE: u64 = 40;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_27_a_commit_whose_answer_is_lost_is_done_once() {
+    let mut scene = Scene::new(&Urls::shared(), &[]).await;
+    let (proxy, through) = Proxy::before(&scene.fleet.database.url).await.expect("a proxy");
+    let (_gateway, _none, _sender) = scene.begin(0).await;
+    let _worker = scene.fleet.start(Role::Worker, &[("DATABASE_URL", &through)]).await;
+    scene.until_served().await;
+    scene.write(60, 25, 1, Duration::from_millis(300));
+    for _ in 0..8 {
+        // Commits that are under way arrive and are done; what the database says to them does not come back.
+        scene.until_sent_more(60).await;
+        proxy.hold(Way::ToClient, true);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        proxy.cut();
+        proxy.hold(Way::ToClient, false);
+    }
+    let took = scene.until_served().await;
+    assert_eq!(scene.assert_exact().await, 0, "jobs were sent twice");
+    Row { number: 27, fault: "answers to commits lost, eight times", holds: "E", bound: BACK }.held(took, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: run by `./dev faults`"]
+async fn row_37_while_the_database_is_away_everything_waits_and_nothing_is_given_up() {
+    let seconds = std::env::var("FAULTS_OUTAGE").ok().map_or(OUTAGE, |text| text.parse().expect("seconds"));
+    let postgresql = Private::start(Kind::PostgreSql);
+    let urls = Urls { postgresql: postgresql.url.clone(), ..Urls::shared() };
+    let give_back_after = format!("{}s", (seconds / 3).min(300));
+    let settings = [("FLOW_RUNNER__WORKER__GIVE_BACK_AFTER", give_back_after.as_str())];
+    let mut scene = Scene::new(&urls, &settings).await;
+    let (gateway, mut workers, _sender) = scene.begin(0).await;
+    workers.push(scene.fleet.start(Role::Worker, &[]).await);
+    scene.until_served().await;
+    scene.write(30, 20, 1, Duration::from_millis(500));
+    scene.until_sent(0.2).await;
+    postgresql.stop();
+    let away = tokio::time::Instant::now();
+    let (status, _) = scene.one_callback().await;
+    assert_eq!(status, Some(200), "callbacks need no database");
+    assert_eq!(scene.readiness(&gateway).await.0, 200);
+    assert_eq!(scene.readiness(&workers[0]).await.0, 503);
+    tokio::time::sleep_until(away + Duration::from_secs(seconds)).await;
+    postgresql.start_again();
+    let took = scene.until_served().await;
+    assert!(workers[0].log().contains("given back until it answers"), "no queue was given back");
+    // Somebody holds what the worker needs for longer than it waits for a lock.
+    let lock = "BEGIN; LOCK TABLE recipients IN EXCLUSIVE MODE; SELECT pg_sleep(12); COMMIT";
+    let mut holding =
+        Command::new("psql").args([&scene.fleet.database.url, "-XAtqc", lock]).spawn().expect("psql runs");
+    scene.until_served().await;
+    assert!(holding.wait().expect("it ends").success());
+    assert_eq!(scene.assert_exact().await, 0, "jobs were sent twice");
+    let row = Row { number: 37, fault: "PostgreSQL down; its tables locked", holds: "E, 0 dead-lettered", bound: BACK };
+    row.held(took, &format!("away for {seconds} s"));
+}

@@ -1,0 +1,238 @@
+//! What a fault is met by: people who write all the while, processes, and the question whether everybody got exactly what
+//! the flow says.
+
+use crate::{
+    fleet::{Fleet, Member, Role, Urls},
+    support::{
+        NUMBER, PATIENCE,
+        crowd::{self, Delivery, Dice, Person},
+        post, questions, whatsapp,
+    },
+};
+use serde_json::Value;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{task::JoinHandle, time::Instant};
+use whatsapp_simulator::{Simulator, Statuses, User, UserMessage};
+
+pub const QUESTIONS: usize = 7;
+/// The partitions of an installation here, as by default.
+pub const PARTITIONS: u16 = 16;
+/// Answered with itself; the flow ends there.
+const PROBE: &str = "probe";
+
+/// WhatsApp, an installation of several processes, and people.
+pub struct Scene {
+    pub simulator: Arc<Simulator>,
+    pub fleet: Fleet,
+    /// Takes the callbacks. A row that kills gateways has a proxy here, so that the address stays.
+    pub webhook: String,
+    people: Vec<Person>,
+    writing: Option<JoinHandle<()>>,
+    probes: AtomicUsize,
+}
+
+impl Scene {
+    /// Prepares one on these servers; nothing runs yet.
+    pub async fn new(urls: &Urls, settings: &[(&str, &str)]) -> Self {
+        let simulator = Arc::new(whatsapp(Statuses::Read).await);
+        let fleet = Fleet::new(&simulator.url(), urls, settings);
+        Self {
+            simulator,
+            fleet,
+            webhook: String::new(),
+            people: Vec::new(),
+            writing: None,
+            probes: AtomicUsize::new(0),
+        }
+    }
+
+    /// Starts a gateway, and has everybody write to it.
+    pub async fn gateway(&mut self, settings: &[(&str, &str)]) -> Member {
+        let gateway = self.fleet.start(Role::Gateway, settings).await;
+        self.written_to(&gateway.url("/api/whatsapp/messages/webhook"));
+        gateway
+    }
+
+    /// Has everybody write to this address.
+    pub fn written_to(&mut self, webhook: &str) {
+        self.webhook = webhook.to_owned();
+        self.simulator.set_webhook_url(webhook);
+    }
+
+    /// Saves the flows, by the address of a gateway.
+    pub async fn save_flows(&self, gateway: &Member) {
+        let api = gateway.url("/api/whatsapp/flow");
+        let says = serde_json::json!([{ "id": "only", "type": "MessageAction", "message": PROBE }]);
+        for (name, trigger, steps) in
+            [("Questions", questions::TRIGGER, questions::steps(QUESTIONS)), ("Probe", PROBE, says)]
+        {
+            let body = serde_json::json!({
+                "name": name, "trigger": [trigger], "automationJson": steps, "status": "ACTIVE",
+            });
+            let saving = self.fleet.http.post(&api).bearer_auth(crate::support::API_KEY).json(&body).send();
+            assert_eq!(saving.await.expect("an answer").status(), 201, "{name}");
+        }
+    }
+
+    /// The usual beginning: a gateway, so many workers, a sender, the flows.
+    pub async fn begin(&mut self, workers: usize) -> (Member, Vec<Member>, Member) {
+        let gateway = self.gateway(&[]).await;
+        self.save_flows(&gateway).await;
+        let mut all = Vec::new();
+        for _ in 0..workers {
+            all.push(self.fleet.start(Role::Worker, &[]).await);
+        }
+        let sender = self.fleet.start(Role::Sender, &[]).await;
+        if workers > 0 {
+            self.until_served().await;
+        }
+        (gateway, all, sender)
+    }
+
+    /// So many people begin to write: `exchanges` messages each, every callback `copies` times, with pauses of at most
+    /// `pause` between one's messages.
+    pub fn write(&mut self, people: usize, exchanges: usize, copies: usize, pause: Duration) {
+        let people = crowd::people(people, exchanges, &mut Dice(people as u64));
+        self.people = people.clone();
+        let (simulator, webhook) = (self.simulator.clone(), self.webhook.clone());
+        let delivery = Delivery { copies, pause };
+        self.writing = Some(tokio::spawn(async move {
+            crowd::write_all(&simulator, &webhook, &people, delivery, 7).await;
+        }));
+    }
+
+    /// Waits until so many of the messages that people are owed have been sent.
+    pub async fn until_sent(&self, part: f64) {
+        let share = (self.owed() as f64 * part) as usize;
+        crowd::wait_for_jobs(&self.simulator, share.max(1), 3 * PATIENCE).await;
+    }
+
+    fn owed(&self) -> usize {
+        crowd::expected_count(&self.people, QUESTIONS)
+    }
+
+    /// Whether people are still writing.
+    pub fn is_writing(&self) -> bool {
+        self.writing.as_ref().is_some_and(|writing| !writing.is_finished())
+    }
+
+    /// Waits until every partition is served, as whoever writes to it sees it; how long that takes from now on. Somebody in
+    /// each partition writes and is answered.
+    pub async fn until_served(&self) -> Duration {
+        self.until_served_within(3 * PATIENCE).await
+    }
+
+    /// The same, for at most so long.
+    pub async fn until_served_within(&self, within: Duration) -> Duration {
+        let began = Instant::now();
+        let mut waiting = tokio::task::JoinSet::new();
+        for partition in 0..PARTITIONS {
+            let user = self.somebody_in(partition);
+            let (simulator, webhook, http) = (self.simulator.clone(), self.webhook.clone(), self.fleet.http.clone());
+            waiting.spawn(async move {
+                let wamid = simulator.next_wamid(&user);
+                let body = simulator.callback_body(NUMBER, &user, &UserMessage::Text(PROBE.to_owned()), &wamid);
+                crowd::until_taken(&http, &webhook, &body).await;
+                while !simulator.sends().iter().any(|sent| sent.is_for(&user)) {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            });
+        }
+        let all = async { while waiting.join_next().await.transpose().expect("nobody panics").is_some() {} };
+        assert!(tokio::time::timeout(within, all).await.is_ok(), "not every partition is served within {within:?}");
+        began.elapsed()
+    }
+
+    /// A person whose messages go to this partition, and who hasn't written yet.
+    fn somebody_in(&self, partition: u16) -> User {
+        loop {
+            let phone = format!("4477{:08}", self.probes.fetch_add(1, Ordering::Relaxed));
+            if shared::partition::of(&phone, PARTITIONS) == partition {
+                return User::phone(&phone);
+            }
+        }
+    }
+
+    /// One callback of somebody who has not written yet, posted once: its status and how long the answer took.
+    pub async fn one_callback(&self) -> (Option<u16>, Duration) {
+        let user = self.somebody_in(0);
+        let wamid = self.simulator.next_wamid(&user);
+        let text = UserMessage::Text("nothing is answered to this".to_owned());
+        let body = self.simulator.callback_body(NUMBER, &user, &text, &wamid);
+        let began = Instant::now();
+        let status = post(&self.fleet.http, &self.webhook, &body).await;
+        (status, began.elapsed())
+    }
+
+    /// Waits until everybody has written and all is sent and settled; then everybody has exactly what the flow says, once
+    /// and in order, and nothing was given up. Jobs that were sent twice are told: none, unless a sender was killed.
+    pub async fn assert_exact(&mut self) -> usize {
+        let copies = self.assert_exact_but(&[]).await;
+        assert_eq!(self.fleet.database.ask("SELECT count(*) FROM dead_letters"), "0");
+        copies
+    }
+
+    /// The same, whatever these have received and whatever was given up.
+    pub async fn assert_exact_but(&mut self, others: &[&User]) -> usize {
+        self.until_written().await;
+        crowd::wait_for_jobs(&self.simulator, self.owed() + self.probes_sent(), 4 * PATIENCE).await;
+        self.until("SELECT count(*) FROM jobs WHERE state IN ('queued', 'sending', 'retrying', 'unknown')", "0").await;
+        let mut sends = self.simulator.sends();
+        sends.retain(|sent| !others.iter().any(|other| sent.is_for(other)));
+        let (probes, sends): (Vec<_>, Vec<_>) =
+            sends.into_iter().partition(|sent| sent.text().as_deref() == Some(PROBE));
+        let copies = crowd::assert_exact(&sends, &self.people, QUESTIONS, Vec::new());
+        let mut probed: Vec<&str> = probes.iter().map(|sent| sent.to_whom()).collect();
+        let all = probed.len();
+        probed.sort_unstable();
+        probed.dedup();
+        assert_eq!((probed.len(), self.simulator.refusals().len()), (all, 0), "{:?}", self.simulator.refusals());
+        copies.len()
+    }
+
+    fn probes_sent(&self) -> usize {
+        let sends = self.simulator.sends();
+        sends.iter().filter(|sent| sent.text().as_deref() == Some(PROBE)).count()
+    }
+
+    /// Waits until everybody has written what they had to.
+    pub async fn until_written(&mut self) {
+        if let Some(writing) = self.writing.take() {
+            writing.await.expect("everybody wrote");
+        }
+    }
+
+    /// Waits until so many messages more have been sent.
+    pub async fn until_sent_more(&self, more: u64) {
+        let before = self.simulator.sends_count();
+        crate::support::until("more is sent", || self.simulator.sends_count() >= before + more).await;
+    }
+
+    /// Somebody writes to a number; the callback is taken.
+    pub async fn writes_to(&self, number: &str, who: &User, text: &str) {
+        let wamid = self.simulator.next_wamid(who);
+        let body = self.simulator.callback_body(number, who, &UserMessage::Text(text.to_owned()), &wamid);
+        crowd::until_taken(&self.fleet.http, &self.webhook, &body).await;
+    }
+
+    /// Waits until the database answers this.
+    pub async fn until(&self, sql: &str, answer: &str) {
+        let deadline = Instant::now() + 4 * PATIENCE;
+        while self.fleet.database.ask(sql) != answer {
+            assert!(Instant::now() < deadline, "{sql} is {}", self.fleet.database.ask(sql));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// What `/readyz` of a process says, and its status.
+    pub async fn readiness(&self, member: &Member) -> (u16, Value) {
+        let answer = self.fleet.http.get(member.url("/readyz")).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+}
