@@ -1,8 +1,8 @@
-//! Operator commands on RabbitMQ, Redis and PostgreSQL, on which each works by itself: the same beside a serving process and
-//! without one.
+//! Operator commands on RabbitMQ, Redis and PostgreSQL, on which each works by itself: the same beside a serving
+//! process and without one.
 //!
-//! Not here: the `socket`, which there is where a process has a data directory; `config` and `play`, which look at nothing
-//! but settings and files.
+//! Not here: the `socket`, which there is where a process has a data directory; `config` and `play`, which look at
+//! nothing but settings and files.
 
 #[path = "operator/beside.rs"]
 mod beside;

@@ -160,6 +160,7 @@ pub(crate) async fn keep_clock(
 ) {
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(BEAT) => {}
         }

@@ -1,4 +1,4 @@
-//! Deliveries that came back so often that they may have killed whoever handled them: the tries that did not come to an end.
+//! Deliveries that came back so often that they may have killed whoever handled them: the notes that nobody came to strike out.
 
 use sea_orm_migration::prelude::*;
 
@@ -12,8 +12,8 @@ impl MigrationTrait for Migration {
         super::run(
             manager,
             &["CREATE TABLE suspects (
-                queue TEXT NOT NULL, message_id TEXT NOT NULL, tries BIGINT NOT NULL, noted_at BIGINT NOT NULL,
-                given_up_at BIGINT, PRIMARY KEY (queue, message_id))"],
+                queue TEXT NOT NULL, message_id TEXT NOT NULL, notes BIGINT NOT NULL, noted_by TEXT NOT NULL,
+                noted_at BIGINT NOT NULL,                given_up_at BIGINT, PRIMARY KEY (queue, message_id))"],
         )
         .await
     }

@@ -7,12 +7,20 @@ use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 /// Buckets of every latency histogram, in seconds.
 const LATENCY: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
+/// What the broker's driver may say, unless `RUST_LOG` names it.
+const DRIVER: &str = "lapin=off";
+
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Installs the log (to stderr: text on a terminal, JSON elsewhere) for this process. `filter` is used where
 /// `RUST_LOG` says nothing.
 pub fn install_log(filter: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
+    // The broker's driver calls every end of a connection an error; whoever keeps the connections up says what matters.
+    let filter = match DRIVER.parse() {
+        Ok(quiet) if !filter.to_string().contains("lapin") => filter.add_directive(quiet),
+        _ => filter,
+    };
     let registry = tracing_subscriber::registry().with(filter);
     let installed = if std::io::stderr().is_terminal() {
         registry.with(fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init()

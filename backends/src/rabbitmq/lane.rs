@@ -24,8 +24,12 @@ use tokio_util::sync::CancellationToken;
 /// How long a publish may take until it is confirmed. A gateway must answer its caller within a few seconds, and a quorum
 /// queue confirms within milliseconds: what takes longer waits for a broker that is in trouble.
 pub(super) const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a round waits for a connection. A blip is not worth an error; a broker that is down must be told of within 1 s.
-const LINK_WAIT: Duration = Duration::from_millis(500);
+/// How long a connection may be away before publishers are told. A blip is not worth an error; a broker that is down must be
+/// told of within 1 s.
+const BLIP: Duration = Duration::from_millis(500);
+/// A channel that was refused something is left once it is this old: a broker whose limit for a queue was lifted while it
+/// was full goes on refusing on the channels that it has told so (seen with RabbitMQ 3.10).
+const REFUSED_LEAVES: Duration = Duration::from_secs(1);
 /// Batches that wait for a lane at most; further publishers wait for room.
 const WAITING: usize = 1024;
 
@@ -45,6 +49,7 @@ impl Lane {
 struct Open {
     up: Arc<Up>,
     channel: Channel,
+    since: Instant,
 }
 
 /// The task behind a lane.
@@ -91,7 +96,7 @@ impl LaneTask {
         round.callers.tell(&verdicts);
         let mut gone = unroutable(&verdicts);
         if open.channel.status().connected() {
-            self.open = Some(open);
+            self.open = Some(open).filter(|open| !was_refused(&verdicts) || open.since.elapsed() < REFUSED_LEAVES);
         } else if !open.up.lost().is_cancelled() {
             // Only the channel is gone: the broker closes it when the exchange is missing, and with it every queue's binding.
             gone = round.queues();
@@ -101,7 +106,7 @@ impl LaneTask {
 
     /// The lane's channel, or a fresh one.
     async fn ready(&mut self) -> Result<Open, PublishError> {
-        let up = self.link.within(LINK_WAIT).await.map_err(|failure| PublishError::Lost(failure.to_string()))?;
+        let up = self.link.after_a_blip(BLIP).await.map_err(|failure| PublishError::Lost(failure.to_string()))?;
         if let Some(reason) = up.blocked() {
             return Err(PublishError::Blocked(reason.to_string()));
         }
@@ -112,7 +117,7 @@ impl LaneTask {
             return Ok(open);
         }
         let channel = fresh(&up).await.map_err(|failure| PublishError::Lost(failure.to_string()))?;
-        Ok(Open { up, channel })
+        Ok(Open { up, channel, since: Instant::now() })
     }
 
     /// Makes queues again that were deleted under us, or the whole broker's memory with them. What was in them is gone,
@@ -172,6 +177,10 @@ async fn await_confirms(
             () = sleep_until(deadline), if !blocked => return Err(PublishError::TimedOut),
         }
     }
+}
+
+fn was_refused(verdicts: &[Verdict]) -> bool {
+    verdicts.iter().any(|verdict| matches!(verdict, Err(PublishError::Refused(_))))
 }
 
 /// The queues that do not exist.

@@ -82,7 +82,13 @@ impl Up {
 #[derive(Clone)]
 pub(super) struct Link {
     up: watch::Receiver<Option<Arc<Up>>>,
-    why: Arc<Mutex<String>>,
+    down: Arc<Mutex<Down>>,
+}
+
+/// Since when there is no connection, where there is none, and why.
+struct Down {
+    since: Instant,
+    why: String,
 }
 
 impl Link {
@@ -93,7 +99,14 @@ impl Link {
 
     /// Why there is none, where there is none.
     pub(super) fn why(&self) -> String {
-        self.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.down.lock().unwrap_or_else(PoisonError::into_inner).why.clone()
+    }
+
+    /// The connection; one that was lost is waited for until it has been away for `blip`. Of what lasts longer everybody is
+    /// told at once.
+    pub(super) async fn after_a_blip(&self, blip: Duration) -> Result<Arc<Up>, Failure> {
+        let since = self.down.lock().unwrap_or_else(PoisonError::into_inner).since;
+        self.within((since + blip).saturating_duration_since(Instant::now())).await
     }
 
     /// The connection, waiting at most `limit` for it.
@@ -113,7 +126,7 @@ pub(super) struct Supervisor {
     uri: AMQPUri,
     name: String,
     up: watch::Sender<Option<Arc<Up>>>,
-    why: Arc<Mutex<String>>,
+    down: Arc<Mutex<Down>>,
     shutdown: CancellationToken,
 }
 
@@ -121,8 +134,8 @@ impl Supervisor {
     /// A supervisor and the link it keeps. `name` is what the broker's list of connections shows.
     pub(super) fn new(uri: AMQPUri, name: String, shutdown: CancellationToken) -> (Self, Link) {
         let (up, seen) = watch::channel(None);
-        let why = Arc::new(Mutex::new("connecting".to_owned()));
-        (Self { uri, name, up, why: why.clone(), shutdown }, Link { up: seen, why })
+        let down = Arc::new(Mutex::new(Down { since: Instant::now(), why: "connecting".to_owned() }));
+        (Self { uri, name, up, down: down.clone(), shutdown }, Link { up: seen, down })
     }
 
     /// Connects, watches, reconnects.
@@ -142,7 +155,7 @@ impl Supervisor {
             if self.shutdown.is_cancelled() {
                 return;
             }
-            self.why.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&why);
+            self.down.lock().unwrap_or_else(PoisonError::into_inner).why.clone_from(&why);
             failures = if began.elapsed() > STABLE { 1 } else { failures.saturating_add(1) };
             let wait = RECONNECT.jittered(failures, dice());
             tracing::warn!(
@@ -175,6 +188,7 @@ impl Supervisor {
             () = up.lost.cancelled() => "given up by its user".to_owned(),
             why = watch_over(&up, events) => why,
         };
+        self.down.lock().unwrap_or_else(PoisonError::into_inner).since = Instant::now();
         self.up.send_replace(None);
         up.lost.cancel();
         // Fails at once where the connection is dead already.

@@ -185,6 +185,10 @@ impl Settle for Settler {
             tracing::warn!(queue = %self.queue, "the channel did not close in time; it ends with its connection");
         }
     }
+
+    async fn lost(&self) {
+        self.ended.cancelled().await;
+    }
 }
 
 impl Drop for Settler {

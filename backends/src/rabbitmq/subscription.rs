@@ -17,6 +17,10 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+/// Why a subscription ends whose connection stands: somebody should know.
+const CANCELLED: &str =
+    "the broker cancelled the consumer: the queue was deleted, moved, or its delivery took too long";
+
 /// Subscribes on a channel that has nothing else to do.
 pub(super) async fn subscribe(
     up: Arc<Up>,
@@ -63,8 +67,12 @@ impl Forwarder {
             () = self.sender.closed() => None,
             why = forward(&mut self.consumer, &self.sender, &self.open) => Some(why),
         };
-        if let Some(why) = why {
-            tracing::info!(queue = %self.queue, why, "the channel of a subscription is lost");
+        match why {
+            Some(why) if why == CANCELLED => {
+                tracing::error!(queue = %self.queue, why, "the channel of a subscription is lost");
+            }
+            Some(why) => tracing::info!(queue = %self.queue, why, "the channel of a subscription is lost"),
+            None => {}
         }
         self.open.close();
         // The whole channel is closed, and only then the consumer dropped: cancelling first would let the next consumer
@@ -87,5 +95,5 @@ async fn forward(consumer: &mut Consumer, sender: &mpsc::Sender<Delivery>, open:
             return "nobody takes its deliveries".to_owned();
         }
     }
-    "the broker cancelled the consumer: the queue was deleted, moved, or its delivery took too long".to_owned()
+    CANCELLED.to_owned()
 }

@@ -1,4 +1,4 @@
-//! The table `suspects`: tries of deliveries that may kill whoever handles them.
+//! The table `suspects`: notes on deliveries that may kill whoever handles them.
 
 use super::{
     db::{Db, Transaction, execute, one},
@@ -35,7 +35,11 @@ fn key(queue: QueueName, message: &Message) -> Vec<Value> {
     vec![queue.to_string().into(), id.into()]
 }
 
-struct Note(Vec<Value>, Timestamp);
+struct Note {
+    key: Vec<Value>,
+    process: String,
+    now: Timestamp,
+}
 
 #[async_trait]
 impl Transaction for Note {
@@ -43,16 +47,17 @@ impl Transaction for Note {
     const DOING: &'static str = "noting a suspect";
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<Noted, DbErr> {
-        let sql = "INSERT INTO suspects (queue, message_id, tries, noted_at) VALUES ($1, $2, 1, $3)
-            ON CONFLICT (queue, message_id) DO UPDATE SET tries = suspects.tries + 1, noted_at = $3
-            RETURNING tries, given_up_at";
-        let mut values = self.0.clone();
-        values.push(self.1.0.into());
+        let sql = "INSERT INTO suspects (queue, message_id, notes, noted_by, noted_at) VALUES ($1, $2, 1, $3, $4)
+            ON CONFLICT (queue, message_id) DO UPDATE SET noted_by = $3, noted_at = $4,
+                notes = suspects.notes + CASE WHEN suspects.noted_by = $3 THEN 0 ELSE 1 END
+            RETURNING notes, given_up_at";
+        let mut values = self.key.clone();
+        values.extend([Value::from(self.process.as_str()), self.now.0.into()]);
         let Some(row) = one(tx, sql, values).await? else { return Ok(Noted::Open(0)) };
         if column::<Option<i64>>(&row, "given_up_at")?.is_some() {
             return Ok(Noted::GivenUp);
         }
-        let before = column::<i64>(&row, "tries")? - 1;
+        let before = column::<i64>(&row, "notes")? - 1;
         Ok(Noted::Open(u32::try_from(before).unwrap_or(u32::MAX)))
     }
 }
@@ -83,7 +88,8 @@ impl Transaction for GiveUp {
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         // One that panics may be given up without having been a suspect.
-        let sql = "INSERT INTO suspects (queue, message_id, tries, noted_at, given_up_at) VALUES ($1, $2, 0, $3, $3)
+        let sql = "INSERT INTO suspects (queue, message_id, notes, noted_by, noted_at, given_up_at)
+            VALUES ($1, $2, 0, '', $3, $3)
             ON CONFLICT (queue, message_id) DO UPDATE SET given_up_at = $3 WHERE suspects.given_up_at IS NULL";
         let mut values = self.key.clone();
         values.push(self.now.0.into());
@@ -109,8 +115,8 @@ fn letter(queue: QueueName, message: &Message, now: Timestamp) -> Letter {
 
 #[async_trait]
 impl Suspects for SqlSuspects {
-    async fn note(&self, queue: QueueName, message: &Message, now: Timestamp) -> Stored<Noted> {
-        self.0.write(Note(key(queue, message), now)).await
+    async fn note(&self, queue: QueueName, message: &Message, process: &str, now: Timestamp) -> Stored<Noted> {
+        self.0.write(Note { key: key(queue, message), process: process.to_owned(), now }).await
     }
 
     async fn strike_out(&self, queue: QueueName, message: &Message) -> Stored<()> {

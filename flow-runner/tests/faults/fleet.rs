@@ -245,13 +245,6 @@ impl Fleet {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
-
-    /// The result of an operator's command, as JSON.
-    pub fn operate(&self, args: &[&str]) -> serde_json::Value {
-        let output = self.command(&[args, &["--json"]].concat(), &[]).output().expect("it runs");
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).expect("JSON")
-    }
 }
 
 fn set(settings: &mut Vec<(String, String)>, name: &str, value: &str) {

@@ -1,4 +1,4 @@
-//! How the sender behaves, whatever WhatsApp does: the program itself against a simulated WhatsApp, everything embedded.
+//! How the sender behaves, whatever WhatsApp does: the program itself, embedded, against a simulated WhatsApp.
 
 mod durable;
 mod ending;

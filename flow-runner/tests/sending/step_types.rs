@@ -139,8 +139,8 @@ async fn connect_flow_action() {
     stage.installation.save_flow("shop", &["shop"], then_a_question(shop)).await;
     stage.writes(&kim, "shop").await;
     until_sent(&stage, &kim, 2).await;
-    // The session, frame and all, is what the database says after a restart too. That no claim is open is not what this is
-    // about: on servers one that a killed process leaves holds its lane for a minute.
+    // The session, frame and all, is what the database says after a restart too. Open claims are not meant here:
+    // on servers one that is left behind holds its lane for a minute.
     stage.installation.until_settled().await;
     let mut stage = stage;
     stage.installation.kill();

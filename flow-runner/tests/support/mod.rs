@@ -26,8 +26,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Each queue of a broker is a group of its own that has to agree: the many installations of a suite make few. How many
 /// there are is nothing that a suite is about; `exactness` has as many as by default.
 const FEW_QUEUES: (&str, &str) = ("FLOW_RUNNER_PARTITIONS", "4");
-/// A broker counts what lies in its queues, not what a process has in hand: on servers nothing may be there so many times
-/// in a row.
+/// A broker counts what lies in its queues, not what a process has in hand: on servers nothing may be there so many
+/// times in a row.
 const QUIET_LOOKS: usize = 3;
 /// What one process changes all others know within this, by contract.
 const KNOWN_WITHIN: Duration = Duration::from_secs(2);
@@ -244,13 +244,18 @@ impl Installation {
 
     /// Asks the database itself, past the program: columns of a row are joined by `|`, NULL is nothing.
     pub fn ask(&self, sql: &str) -> String {
-        self.database.as_ref().map_or_else(|| embedded::ask(&self.file(), sql), |database| database.ask(sql))
+        match &self.database {
+            Some(database) => database.ask(sql),
+            None => embedded::ask(&self.file(), sql),
+        }
     }
 
     /// The same, each row as an object of its columns.
     pub fn rows(&self, sql: &str) -> Vec<Value> {
-        let rows = self.database.as_ref();
-        let rows = rows.map_or_else(|| embedded::rows(&self.file(), sql), |database| database.rows(sql));
+        let rows = match &self.database {
+            Some(database) => database.rows(sql),
+            None => embedded::rows(&self.file(), sql),
+        };
         rows.lines().map(|row| serde_json::from_str(row).expect("JSON")).collect()
     }
 

@@ -166,4 +166,7 @@ pub trait Settle: Send + Sync {
 
     /// Closes the channel; what is still open goes back to the queue.
     async fn close(&self);
+
+    /// Waits until the channel is lost, for whoever has no room for deliveries and would not see that they end.
+    async fn lost(&self);
 }

@@ -11,7 +11,7 @@ use flow_engine::Timestamp;
 /// What is noted of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
-    /// So many tries before this one did not come to an end.
+    /// So many processes before this one noted it and did not come to strike it out.
     Open(u32),
     /// It was given up before; only its acknowledgement got lost.
     GivenUp,
@@ -20,8 +20,9 @@ pub enum Noted {
 /// The notes.
 #[async_trait]
 pub trait Suspects: Send + Sync {
-    /// Notes that it is about to be handled, and says what was noted before. The note is committed when this returns.
-    async fn note(&self, queue: QueueName, message: &Message, now: Timestamp) -> Stored<Noted>;
+    /// Notes that `process` is about to handle it, and says what others noted before. A process has one note, however often
+    /// it tries. The note is committed when this returns.
+    async fn note(&self, queue: QueueName, message: &Message, process: &str, now: Timestamp) -> Stored<Noted>;
     /// It was handled, and nobody died of it: all its notes go.
     async fn strike_out(&self, queue: QueueName, message: &Message) -> Stored<()>;
     /// Gives it up unparsed: dead-lettered `kills_consumer`, once.

@@ -1,9 +1,12 @@
 //! Handling one message until it is done, however long that takes.
 
-use super::{Handler, Runner, Verdict};
+use super::{Handler, Runner, Unreadable, Verdict};
 use crate::{
     backoff::Backoff,
-    ports::queue::{Message, QueueName},
+    ports::{
+        queue::{Message, QueueName},
+        suspects::Noted,
+    },
 };
 use futures_util::FutureExt;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -11,21 +14,23 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How long a lane waits before it runs a message again that ended in [`Verdict::Hold`] or a panic: at first, at most.
-pub(super) const HOLD: Backoff = Backoff { first: Duration::from_millis(100), most: Duration::from_secs(5) };
+const HOLD: Backoff = Backoff { first: Duration::from_millis(100), most: Duration::from_secs(5) };
 /// Panics of one message in a row before it is given up: by then it is the message.
 const PANICS: u32 = 3;
+/// Processes that noted a suspect and never struck it out, after which it is the one: whoever handled it alone died of it.
+const KILLED: u32 = 3;
 
 /// Since when messages have been held with none done in between.
-#[derive(Debug, Clone)]
-pub(super) struct Held(Arc<watch::Sender<Option<Instant>>>);
+#[derive(Debug)]
+pub(super) struct Held(watch::Sender<Option<Instant>>);
 
 impl Held {
     pub fn nothing() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
+        Self(watch::Sender::new(None))
     }
 
     /// One is held.
-    pub fn held(&self) {
+    fn held(&self) {
         self.0.send_if_modified(|since| {
             let first = since.is_none();
             since.get_or_insert_with(Instant::now);
@@ -54,16 +59,25 @@ impl Held {
     }
 }
 
-/// How a message is handled: alone in its process or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
-    /// Beside others.
-    Beside,
-    /// Whoever calls has the floor.
-    Alone,
+/// How the handling of a message ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Handled {
+    /// It may be acknowledged.
+    Done,
+    /// Not handled: the subscription ends.
+    Stopped,
+    /// It can't be read, which of a suspect shows only now.
+    Unreadable(Unreadable),
 }
 
-/// One message on its way through a handler.
+/// How one try ended.
+enum Tried {
+    Ended(Handled),
+    Held,
+    Panicked,
+}
+
+/// How the messages of one subscription are handled.
 pub(super) struct Handling<H> {
     pub runner: Runner,
     pub queue: QueueName,
@@ -73,57 +87,105 @@ pub(super) struct Handling<H> {
 }
 
 impl<H: Handler> Handling<H> {
-    /// Handles a message, again and again while the handler holds. False when the process ends first.
-    pub async fn until_done(&self, message: &Message, item: &H::Item, manner: Manner) -> bool {
+    /// Decodes a message. One that makes us panic can't be read.
+    pub fn decode(&self, message: &Message) -> Result<(String, H::Item), Unreadable> {
+        let decoded = std::panic::catch_unwind(AssertUnwindSafe(|| self.handler.decode(message)));
+        decoded.unwrap_or_else(|_| Err(Unreadable::Undecodable("whoever decodes it panics".into())))
+    }
+
+    /// Handles a message beside others.
+    pub async fn beside(&self, message: &Message, item: &H::Item) -> Handled {
+        self.until_done(message, || self.try_beside(item)).await
+    }
+
+    /// Handles a suspect with nothing else under way in this process: noted before, struck out after. Between two tries
+    /// others go on.
+    pub async fn alone(&self, message: &Message) -> Handled {
+        self.until_done(message, || self.try_alone(message)).await
+    }
+
+    /// Tries again and again, until it is done or the subscription ends. What panics each time is given up.
+    async fn until_done<T: Future<Output = Tried>>(&self, message: &Message, attempt: impl Fn() -> T) -> Handled {
         let (mut tries, mut panics) = (0_u32, 0_u32);
         loop {
-            match self.once(item, manner).await {
-                Some(Verdict::Done) => {
+            match attempt().await {
+                Tried::Ended(Handled::Stopped) => return Handled::Stopped,
+                Tried::Ended(handled) => {
                     self.held.done();
-                    return true;
+                    return handled;
                 }
-                Some(Verdict::Hold) => panics = 0,
-                None => {
-                    panics += 1;
-                    if panics >= PANICS && self.give_up(message).await {
-                        self.held.done();
-                        return true;
-                    }
-                }
+                Tried::Held => panics = 0,
+                Tried::Panicked => panics += 1,
+            }
+            if panics >= PANICS && self.give_up(message).await {
+                self.held.done();
+                return Handled::Done;
             }
             self.held.held();
             tries = tries.saturating_add(1);
-            if !self.wait(tries).await {
-                return false;
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Handled::Stopped,
+                () = tokio::time::sleep(HOLD.ceiling(tries)) => {}
             }
         }
     }
 
-    /// Waits before another try; false when the process ends meanwhile.
-    pub async fn wait(&self, tries: u32) -> bool {
-        tokio::select! {
+    async fn try_beside(&self, item: &H::Item) -> Tried {
+        let _share = tokio::select! {
             biased;
-            () = self.stop.cancelled() => false,
-            () = tokio::time::sleep(HOLD.ceiling(tries)) => true,
-        }
+            () = self.stop.cancelled() => return Tried::Ended(Handled::Stopped),
+            share = self.runner.floor.read() => share,
+        };
+        self.once(item).await
     }
 
-    /// `None`: it panicked. That is a bug of ours, and no reason to lose the message.
-    async fn once(&self, item: &H::Item, manner: Manner) -> Option<Verdict> {
-        let _share = match manner {
-            Manner::Beside => Some(self.runner.floor.read().await),
-            Manner::Alone => None,
+    async fn try_alone(&self, message: &Message) -> Tried {
+        let _floor = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Tried::Ended(Handled::Stopped),
+            floor = self.runner.floor.write() => floor,
         };
-        let handled = AssertUnwindSafe(self.handler.handle(item)).catch_unwind().await;
-        if handled.is_err() {
-            metrics::counter!("flow_runner_panics_total").increment(1);
-            tracing::error!(queue = %self.queue, "a handler panicked; its message is held and run again");
+        let (suspects, now) = (&self.runner.suspects, self.runner.clock.now());
+        let open = match suspects.note(self.queue, message, &self.runner.process, now).await {
+            Ok(Noted::Open(open)) => open,
+            Ok(Noted::GivenUp) => return Tried::Ended(Handled::Done),
+            Err(error) => {
+                tracing::warn!(queue = %self.queue, %error, "a try could not be noted; holding the message");
+                return Tried::Held;
+            }
+        };
+        tracing::warn!(queue = %self.queue, message.id = %message.id, open, "a message that came back often is handled alone");
+        if open >= KILLED {
+            let given_up = self.give_up(message).await;
+            return if given_up { Tried::Ended(Handled::Done) } else { Tried::Held };
         }
-        handled.ok()
+        let tried = match self.decode(message) {
+            Ok((_, item)) => self.once(&item).await,
+            Err(unreadable) => Tried::Ended(Handled::Unreadable(unreadable)),
+        };
+        // Nobody died of it. A note of this process counts once however often it is made, so one that stays is no harm yet.
+        if let Err(error) = suspects.strike_out(self.queue, message).await {
+            tracing::warn!(queue = %self.queue, message.id = %message.id, %error, "a note could not be struck out");
+        }
+        tried
+    }
+
+    /// A panic is a bug of ours, and no reason to lose the message.
+    async fn once(&self, item: &H::Item) -> Tried {
+        match AssertUnwindSafe(self.handler.handle(item)).catch_unwind().await {
+            Ok(Verdict::Done) => Tried::Ended(Handled::Done),
+            Ok(Verdict::Hold) => Tried::Held,
+            Err(_) => {
+                metrics::counter!("flow_runner_panics_total").increment(1);
+                tracing::error!(queue = %self.queue, "a handler panicked; its message is held and run again");
+                Tried::Panicked
+            }
+        }
     }
 
     /// Dead-letters what panics or kills whenever it is handled; false while that can't be written.
-    pub async fn give_up(&self, message: &Message) -> bool {
+    async fn give_up(&self, message: &Message) -> bool {
         let given_up = self.runner.suspects.give_up(self.queue, message, self.runner.clock.now()).await;
         match &given_up {
             Ok(()) => {

@@ -2,8 +2,7 @@
 
 use super::{
     Ended, Handler, Runner, Unreadable,
-    handling::{Handling, Held, Manner},
-    suspect::{SUSPECT, Told},
+    handling::{Handled, Handling, Held},
 };
 use crate::ports::queue::{Delivery, Message, QueueError, QueueName, Settle, Subscription, Tag};
 use std::{
@@ -15,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Acknowledged together at most: a batch costs the broker little more than one.
 const ACK_BATCH: usize = 256;
-/// The tag of a message whose handling was given up because the process ends. RabbitMQ's tags begin at 1.
-const NOT_HANDLED: Tag = 0;
+/// A delivery that came back so often is a suspect: a crash brings back all that its process held, guilty or not.
+const SUSPECT: u32 = 3;
 
 /// A delivery that can be handled.
 struct Taken<I> {
@@ -25,17 +24,33 @@ struct Taken<I> {
     item: I,
 }
 
+/// A delivery that is handled alone.
+enum Suspect {
+    Waits(Delivery),
+    Runs,
+}
+
+/// What has run to its end.
+enum Finished {
+    /// Of this lane, if it isn't that of a suspect.
+    Handled(Option<String>, Tag),
+    /// Not handled: the subscription ends.
+    Stopped(Option<String>),
+    /// A suspect that can't be read.
+    Unreadable(Unreadable, Delivery),
+}
+
 /// What runs, what waits, and what is to be acknowledged.
 pub(super) struct Lanes<H: Handler> {
     /// Its `stop` ends with this subscription: what holds or waits then belongs to the next one.
     handling: Arc<Handling<H>>,
     prefetch: usize,
-    running: JoinSet<(String, Tag)>,
+    running: JoinSet<Finished>,
     /// Lanes that run, each with what waits behind.
     waiting: HashMap<String, VecDeque<Taken<H::Item>>>,
     open: usize,
     /// Came back too often to be handled beside others: everything before it is finished first, nothing behind it taken.
-    suspect: Option<Delivery>,
+    suspect: Option<Suspect>,
     done: Vec<Tag>,
     /// Whether anything was acknowledged.
     settled: bool,
@@ -63,20 +78,17 @@ impl<H: Handler> Lanes<H> {
             if let Err(error) = self.acknowledge(&*settle).await {
                 break Ended::Failed(error);
             }
-            let alone = self.suspect.take_if(|_| self.open == 0);
+            self.start_suspect();
             let step = tokio::select! {
                 biased;
                 () = handling.stop.cancelled() => Err(Ended::Stopped),
-                Some(told) = handling.alone(alone.as_ref()) => self.told(alone, told, &*settle).await,
-                Some(finished) = self.running.join_next() => {
-                    self.finished(finished);
-                    Ok(())
-                }
-                () = handling.held.overdue(handling.runner.give_back_after) => self.overdue(alone).await,
-                delivery = subscription.deliveries.recv(), if alone.is_none() && self.has_room() => match delivery {
+                Some(finished) = self.running.join_next() => self.finished(finished, &*settle).await,
+                () = handling.held.overdue(handling.runner.give_back_after) => self.overdue().await,
+                delivery = subscription.deliveries.recv(), if self.has_room() => match delivery {
                     Some(delivery) => self.take(delivery, &*settle).await,
                     None => Err(Ended::ChannelLost),
                 },
+                () = settle.lost(), if !self.has_room() => Err(Ended::ChannelLost),
             };
             if let Err(ended) = step {
                 break ended;
@@ -92,13 +104,12 @@ impl<H: Handler> Lanes<H> {
     }
 
     async fn take(&mut self, delivery: Delivery, settle: &dyn Settle) -> Result<(), Ended> {
-        let handling = &self.handling;
-        handling.runner.tally.taken(handling.queue, delivery.tag, &delivery.message.id);
+        self.handling.runner.tally.taken(self.handling.queue, delivery.tag, &delivery.message.id);
         if delivery.delivery_count >= SUSPECT {
-            self.suspect = Some(delivery);
+            self.suspect = Some(Suspect::Waits(delivery));
             return Ok(());
         }
-        match handling.handler.decode(&delivery.message) {
+        match self.handling.decode(&delivery.message) {
             Ok((lane, item)) => {
                 self.open += 1;
                 let taken = Taken { tag: delivery.tag, message: delivery.message, item };
@@ -110,12 +121,15 @@ impl<H: Handler> Lanes<H> {
                 }
                 Ok(())
             }
-            Err(Unreadable::NewerSchema(schema)) => Err(Ended::NewerSchema(schema)),
-            Err(Unreadable::Undecodable(why)) => self.reject(&delivery, &why, settle).await,
+            Err(unreadable) => self.unreadable(&unreadable, &delivery, settle).await,
         }
     }
 
-    async fn reject(&self, delivery: &Delivery, why: &str, settle: &dyn Settle) -> Result<(), Ended> {
+    async fn unreadable(&self, why: &Unreadable, delivery: &Delivery, settle: &dyn Settle) -> Result<(), Ended> {
+        let why = match why {
+            Unreadable::NewerSchema(schema) => return Err(Ended::NewerSchema(*schema)),
+            Unreadable::Undecodable(why) => why,
+        };
         let queue = self.handling.queue;
         tracing::error!(%queue, message.id = %delivery.message.id, why, "undecodable: to the dead letters");
         metrics::counter!("flow_runner_undecodable_total", "queue" => queue.to_string()).increment(1);
@@ -124,57 +138,81 @@ impl<H: Handler> Lanes<H> {
         Ok(())
     }
 
-    /// A suspect was handled, or not.
-    async fn told(&mut self, suspect: Option<Delivery>, told: Told, settle: &dyn Settle) -> Result<(), Ended> {
-        let Some(suspect) = suspect else { return Ok(()) };
-        match told {
-            Told::Done => {
-                self.done.push(suspect.tag);
-                Ok(())
-            }
-            Told::Undecodable(why) => self.reject(&suspect, &why, settle).await,
-            Told::NewerSchema(schema) => Err(Ended::NewerSchema(schema)),
-            Told::Stopped => Err(Ended::Stopped),
-        }
-    }
-
     /// Nothing has come to an end for long. If the record is there, it is not for its sake, and the channel stays.
-    async fn overdue(&mut self, alone: Option<Delivery>) -> Result<(), Ended> {
+    async fn overdue(&self) -> Result<(), Ended> {
         if !self.handling.runner.suspects.is_available().await {
             return Err(Ended::RecordAway);
         }
         self.handling.held.done();
-        self.suspect = alone.or(self.suspect.take());
         Ok(())
     }
 
     fn start(&mut self, lane: String, taken: Taken<H::Item>) {
         let handling = self.handling.clone();
         self.running.spawn(async move {
-            let handled = handling.until_done(&taken.message, &taken.item, Manner::Beside).await;
-            (lane, if handled { taken.tag } else { NOT_HANDLED })
+            match handling.beside(&taken.message, &taken.item).await {
+                Handled::Done => Finished::Handled(Some(lane), taken.tag),
+                // Those that can be read only are begun.
+                Handled::Stopped | Handled::Unreadable(_) => Finished::Stopped(Some(lane)),
+            }
         });
     }
 
-    fn finished(&mut self, finished: Result<(String, Tag), JoinError>) {
-        let mut next = Some(finished);
-        while let Some(finished) = next.take().or_else(|| self.running.try_join_next()) {
-            let Ok((lane, tag)) = finished else { continue };
-            self.open -= 1;
-            if tag != NOT_HANDLED {
-                self.done.push(tag);
+    /// Has a suspect handled, once everything before it is.
+    fn start_suspect(&mut self) {
+        let waits = self.suspect.take_if(|suspect| self.open == 0 && matches!(suspect, Suspect::Waits(_)));
+        let Some(Suspect::Waits(delivery)) = waits else { return };
+        let handling = self.handling.clone();
+        self.running.spawn(async move {
+            match handling.alone(&delivery.message).await {
+                Handled::Done => Finished::Handled(None, delivery.tag),
+                Handled::Stopped => Finished::Stopped(None),
+                Handled::Unreadable(why) => Finished::Unreadable(why, delivery),
             }
-            let behind = self.waiting.get_mut(&lane).and_then(VecDeque::pop_front);
-            match behind {
-                Some(taken) if !self.handling.stop.is_cancelled() => self.start(lane, taken),
-                _ => {
-                    self.waiting.remove(&lane);
+        });
+        self.suspect = Some(Suspect::Runs);
+    }
+
+    async fn finished(&mut self, first: Result<Finished, JoinError>, settle: &dyn Settle) -> Result<(), Ended> {
+        let mut next = Some(first);
+        while let Some(finished) = next.take().or_else(|| self.running.try_join_next()) {
+            let lane = match finished {
+                Ok(Finished::Handled(lane, tag)) => {
+                    self.done.push(tag);
+                    lane
                 }
+                Ok(Finished::Stopped(lane)) => lane,
+                Ok(Finished::Unreadable(why, delivery)) => {
+                    self.unreadable(&why, &delivery, settle).await?;
+                    None
+                }
+                // Nobody knows which lane that was: all that is open is delivered again.
+                Err(error) => return Err(Ended::Failed(self.broken(&error))),
+            };
+            match lane {
+                Some(lane) => self.lane_finished(lane),
+                None => self.suspect = None,
             }
             if self.done.len() >= ACK_BATCH {
-                return;
+                break;
             }
         }
+        Ok(())
+    }
+
+    fn lane_finished(&mut self, lane: String) {
+        self.open -= 1;
+        let behind = self.waiting.get_mut(&lane).and_then(VecDeque::pop_front);
+        match behind {
+            Some(taken) if !self.handling.stop.is_cancelled() => self.start(lane, taken),
+            _ => {
+                self.waiting.remove(&lane);
+            }
+        }
+    }
+
+    fn broken(&self, error: &JoinError) -> QueueError {
+        QueueError { queue: self.handling.queue.to_string(), doing: "handling", reason: error.to_string() }
     }
 
     async fn acknowledge(&mut self, settle: &dyn Settle) -> Result<(), QueueError> {
@@ -194,7 +232,7 @@ impl<H: Handler> Lanes<H> {
         let lost = matches!(ended, Ended::ChannelLost | Ended::Failed(_));
         self.waiting.clear();
         while let Some(finished) = self.running.join_next().await {
-            self.finished(finished);
+            drop(self.finished(finished, settle).await);
             if !lost && let Err(error) = self.acknowledge(settle).await {
                 tracing::warn!(queue = %self.handling.queue, %error, "not acknowledged at the end; will be delivered again");
             }

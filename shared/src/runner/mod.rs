@@ -6,11 +6,11 @@
 
 mod handling;
 mod lanes;
-mod suspect;
 
 use crate::{
     Clock,
     backoff::Backoff,
+    ids,
     ports::{
         queue::{Consumer, Message, QueueError, QueueName},
         suspects::Suspects,
@@ -69,6 +69,8 @@ pub struct Runner {
     tally: Arc<Tally>,
     clock: Arc<dyn Clock>,
     give_back_after: Duration,
+    /// Names this process in notes.
+    process: Arc<str>,
     /// Whoever handles a message has a share of it; whoever handles a suspect has all of it.
     floor: Arc<RwLock<()>>,
 }
@@ -101,7 +103,7 @@ impl Runner {
     #[must_use]
     pub fn new(ports: RunnerPorts, give_back_after: Duration) -> Self {
         let RunnerPorts { consumer, suspects, tally, clock } = ports;
-        Self { consumer, suspects, tally, clock, give_back_after, floor: Arc::default() }
+        Self { consumer, suspects, tally, clock, give_back_after, process: ids::fresh(), floor: Arc::default() }
     }
 
     /// What is counted here.

@@ -233,4 +233,8 @@ impl Settle for Channel {
         self.closed.cancel();
         self.done.cancelled().await;
     }
+
+    async fn lost(&self) {
+        self.done.cancelled().await;
+    }
 }

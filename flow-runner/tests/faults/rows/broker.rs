@@ -6,7 +6,7 @@ use crate::{
     scene::Scene,
     support::{
         NUMBER, PATIENCE, crowd,
-        report::{BACK, Row},
+        report::{BACK, Row, assert_in_time},
     },
 };
 use std::{process::Stdio, time::Duration};
@@ -29,7 +29,7 @@ async fn assert_refuses(scene: &Scene) -> Duration {
     for _ in 0..5 {
         let (status, took) = scene.one_callback().await;
         assert_eq!(status, Some(503));
-        assert!(took <= REFUSED, "refused after {took:?}");
+        assert_in_time("a refusal", took, REFUSED);
         longest = longest.max(took);
     }
     longest
@@ -80,7 +80,7 @@ async fn row_04_a_callback_whose_confirm_is_lost_is_refused_and_done_once() {
     proxy.hold(Way::ToClient, true);
     let (status, took) = scene.one_callback().await;
     assert_eq!(status, Some(503), "a callback that nobody confirms");
-    assert!(took < Duration::from_secs(6), "{took:?}");
+    assert_in_time("a refusal for want of a confirm", took, Duration::from_secs(6));
     proxy.cut();
     proxy.hold(Way::ToClient, false);
     let took = scene.until_served().await;

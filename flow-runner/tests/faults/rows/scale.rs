@@ -3,7 +3,10 @@
 use crate::{
     fleet::{Member, Role, Urls},
     scene::Scene,
-    support::report::Row,
+    support::{
+        PATIENCE,
+        report::{Row, assert_in_time},
+    },
 };
 use std::time::Duration;
 
@@ -13,7 +16,8 @@ const EVEN_AGAIN: Option<(&str, Duration)> = Some(("balanced again", REBALANCED)
 
 async fn balanced(scene: &Scene, workers: &[Member], longest: &mut Duration) {
     let all: Vec<&Member> = workers.iter().collect();
-    let took = scene.fleet.until_balanced(&all, REBALANCED).await;
+    let took = scene.fleet.until_balanced(&all, PATIENCE).await;
+    assert_in_time("a rebalance", took, REBALANCED);
     *longest = took.max(*longest);
 }
 

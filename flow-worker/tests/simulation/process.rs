@@ -1,0 +1,252 @@
+//! A process: how it begins, what becomes of it, and the points at which that happens, before and after all it does.
+
+use crate::{
+    broken::Broken,
+    weather::Happening,
+    world::{World, lock},
+};
+use flow_worker::{Ports, Worker, WorkerSettings};
+use shared::{
+    runner::{Runner, RunnerPorts},
+    tally::Tally,
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{task::AbortHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Inbound queues, and outbound ones.
+pub const PARTITIONS: u16 = 2;
+const SETTINGS: WorkerSettings =
+    WorkerSettings { partitions: PARTITIONS, prefetch: 6, batch: 4, session_ttl: Duration::from_secs(24 * 60 * 60) };
+/// Shorter than the record is away at times.
+const GIVE_BACK_AFTER: Duration = Duration::from_secs(5);
+/// The gateway's number: it publishes, and never ends.
+const GATEWAY: u32 = 0;
+
+#[derive(Debug, Clone, Copy)]
+enum Life {
+    Runs,
+    /// It does nothing before then.
+    Frozen(Instant),
+    Over,
+}
+
+/// One process.
+pub struct Process {
+    pub world: Arc<World>,
+    number: u32,
+    life: Mutex<Life>,
+    stop: CancellationToken,
+    task: Mutex<Option<AbortHandle>>,
+}
+
+/// The way of a process to everything outside of it: all ports are implemented for this.
+pub struct Through(pub Arc<Process>);
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.number == GATEWAY { f.write_str("gateway") } else { write!(f, "p{}", self.number) }
+    }
+}
+
+impl Process {
+    fn new(world: &Arc<World>, number: u32) -> Self {
+        Self {
+            world: world.clone(),
+            number,
+            life: Mutex::new(Life::Runs),
+            stop: CancellationToken::new(),
+            task: Mutex::default(),
+        }
+    }
+
+    pub fn gateway(world: &Arc<World>) -> Arc<Self> {
+        Arc::new(Self::new(world, GATEWAY))
+    }
+
+    /// Starts a worker.
+    pub fn start(world: &Arc<World>) {
+        let process = world.add_process(|number| Self::new(world, number));
+        world.note(format!("{process} starts"));
+        world.count("started");
+        let running = tokio::spawn(process.clone().run());
+        *lock(&process.task) = Some(running.abort_handle());
+    }
+
+    async fn run(self: Arc<Self>) {
+        match Worker::new(self.ports(), SETTINGS).await {
+            Ok(worker) => {
+                worker.run(self.stop.clone()).await;
+                if !self.stop.is_cancelled() {
+                    self.world.violation(format!("{self} ends although nobody told it to"));
+                }
+            }
+            Err(error) => self.world.note(format!("{self} can't start: {error}")),
+        }
+        self.world.note(format!("{self} has ended"));
+        *lock(&self.life) = Life::Over;
+        self.world.queues.cut(&self.world, self.number, false);
+        self.world.replace(self.number);
+    }
+
+    fn ports(self: &Arc<Self>) -> Ports {
+        let (through, clock) = (Arc::new(Through(self.clone())), self.world.clock.clone());
+        let ports = RunnerPorts {
+            consumer: through.clone(),
+            suspects: through.clone(),
+            tally: Tally::new(clock.clone()),
+            clock: clock.clone(),
+        };
+        Ports {
+            publisher: through.clone(),
+            runner: Runner::new(ports, GIVE_BACK_AFTER),
+            members: through.clone(),
+            sessions: through.clone(),
+            installation: through.clone(),
+            accounts: through.clone(),
+            flows: through.clone(),
+            conversations: through.clone(),
+            status_clock: through,
+            clock,
+        }
+    }
+
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// As SIGKILL does: its connections are gone and nothing of it goes on, but what it asked for may still be done.
+    pub fn dies(&self, at: &str) {
+        *lock(&self.life) = Life::Over;
+        self.world.note(format!("{self} is killed at {at}"));
+        self.world.count("killed");
+        self.world.queues.cut(&self.world, self.number, false);
+        if let Some(task) = &*lock(&self.task) {
+            task.abort();
+        }
+        self.world.replace(self.number);
+    }
+
+    /// Whether it was killed, or has ended.
+    pub fn is_over(&self) -> bool {
+        matches!(*lock(&self.life), Life::Over)
+    }
+
+    /// As SIGSTOP does, and SIGCONT later. The broker may take it for dead meanwhile.
+    pub fn freezes(&self, at: &str, time: Duration) {
+        *lock(&self.life) = Life::Frozen(Instant::now() + time);
+        self.world.note(format!("{self} freezes at {at}, for {time:?}"));
+        self.world.count("frozen");
+        if self.world.roll(2) == 0 {
+            self.is_cut(at);
+        }
+    }
+
+    /// The broker loses its connection; the process may hear of that later.
+    pub fn is_cut(&self, at: &str) {
+        self.world.note(format!("{self} is cut off from the broker at {at}"));
+        self.world.count("cut off");
+        self.world.queues.cut(&self.world, self.number, true);
+    }
+
+    /// As SIGTERM does.
+    pub fn is_told_to_end(&self) {
+        self.world.note(format!("{self} is told to end"));
+        self.world.count("told to end");
+        self.stop.cancel();
+    }
+
+    /// Asks for something outside of the process, where `effect` is done, all at once or not at all.
+    pub async fn call<T, E>(
+        &self,
+        what: &'static str,
+        effect: impl FnOnce(&Arc<World>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Broken,
+    {
+        let world = &self.world;
+        self.point(what).await;
+        if world.hits(world.weather.refusals) {
+            world.note(format!("{self}: {what} fails"));
+            world.count("failed");
+            return Err(E::drawn(world, what));
+        }
+        let outcome = self.perform(what, effect).await;
+        self.point(what).await;
+        if outcome.is_ok() && world.hits(world.weather.lost_replies) {
+            world.note(format!("{self}: {what} is done, but seems to have failed"));
+            world.count("replies lost");
+            return Err(E::drawn(world, what));
+        }
+        outcome
+    }
+
+    async fn perform<T, E>(
+        &self,
+        what: &'static str,
+        effect: impl FnOnce(&Arc<World>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Broken,
+    {
+        if !self.world.hits(self.world.weather.late) {
+            return effect(&self.world);
+        }
+        let (world, time) = (self.world.clone(), self.world.millis(1..2_000));
+        self.world.note(format!("{self}: {what} is on its way for {time:?}, whoever still waits for it"));
+        self.world.count("late");
+        let performing = tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            effect(&world)
+        });
+        performing.await.expect("an effect neither panics nor is called off")
+    }
+
+    /// The same for what can't fail.
+    pub async fn tell(&self, what: &'static str, effect: impl FnOnce(&Arc<World>) + Send) {
+        self.point(what).await;
+        effect(&self.world);
+        self.point(what).await;
+    }
+
+    /// A moment at which anything may happen.
+    async fn point(&self, what: &str) {
+        self.goes_on().await;
+        if self.world.goes_in_circles() {
+            std::future::pending::<()>().await;
+        }
+        match self.world.happens(self.number != GATEWAY) {
+            Happening::Nothing => return,
+            Happening::Yields(times) => {
+                for _ in 0..times {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Happening::Waits(time) => tokio::time::sleep(time).await,
+            Happening::Dies => self.dies(what),
+            Happening::Freezes(time) => self.freezes(what, time),
+            Happening::IsCut => self.is_cut(what),
+        }
+        self.goes_on().await;
+    }
+
+    /// Waits while it is frozen, and for ever once it is over.
+    async fn goes_on(&self) {
+        loop {
+            let life = *lock(&self.life);
+            match life {
+                Life::Runs => return,
+                Life::Frozen(until) if until <= Instant::now() => return,
+                Life::Frozen(until) => tokio::time::sleep_until(until).await,
+                Life::Over => std::future::pending().await,
+            }
+        }
+    }
+}

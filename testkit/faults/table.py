@@ -1,0 +1,28 @@
+"""The table of faults, from the lines that the rows of `./dev faults` wrote, as Markdown.
+
+usage: table.py REPORT RUNS
+"""
+
+import sys
+
+
+def main():
+    report, runs = sys.argv[1], int(sys.argv[2])
+    rows = {}
+    with open(report, encoding="utf-8") as lines:
+        for line in lines:
+            number, fault, holds, what, took, bound, remark = line.rstrip("\n").split("\t")
+            row = rows.setdefault(int(number), {"fault": fault, "holds": holds, "what": what, "bound": bound, "took": []})
+            row["took"].append(float(took) if took else None)
+            row["remark"] = remark
+    print("| row | fault | must hold | held | measured | seconds: least / most | bound | seen |")
+    print("|---|---|---|---|---|---|---|---|")
+    for number, row in sorted(rows.items()):
+        took = [seconds for seconds in row["took"] if seconds is not None]
+        seconds = f"{min(took):.2f} / {max(took):.2f}" if took else ""
+        bound = f"{row['bound']} s" if row["bound"] else ""
+        held = f"{len(row['took'])} of {runs}"
+        print(f"| {number} | {row['fault']} | {row['holds']} | {held} | {row['what']} | {seconds} | {bound} | {row['remark']} |")
+
+
+main()
