@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod conformance;
 pub mod meta_api;
+pub mod program;
 pub mod proxy;

@@ -82,7 +82,7 @@ pub(super) async fn open(
                         .into(),
                 )
             })?;
-            Ok((on_a_server(url, settings.migrate, tasks).await?, keys))
+            Ok((on_a_server(url, settings, tasks).await?, keys))
         }
         (RecordPlace::File(_), Some(embedded)) => {
             Ok((embedded.db.clone(), embedded.directory.key_ring(settings.encryption_key.clone())?))
@@ -92,18 +92,18 @@ pub(super) async fn open(
 }
 
 #[cfg(feature = "postgresql")]
-async fn on_a_server(url: &SecretString, migrate: bool, tasks: &TaskTracker) -> Result<Db, ConnectError> {
+async fn on_a_server(url: &SecretString, settings: &Settings, tasks: &TaskTracker) -> Result<Db, ConnectError> {
     use crate::sql::postgresql;
     let alone = postgresql::alone(url).await.map_err(ConnectError::Database)?;
-    let up_to_date = bring_up_to_date(&alone, migrate).await;
+    let up_to_date = bring_up_to_date(&alone, settings.migrate).await;
     // The lock goes with its session.
     alone.close().await.map_err(ConnectError::Database)?;
     up_to_date?;
-    postgresql::open(url, tasks).await.map_err(ConnectError::Database)
+    postgresql::open(url, settings.database.connections, tasks).await.map_err(ConnectError::Database)
 }
 
 #[cfg(not(feature = "postgresql"))]
-async fn on_a_server(_: &SecretString, _: bool, _: &TaskTracker) -> Result<Db, ConnectError> {
+async fn on_a_server(_: &SecretString, _: &Settings, _: &TaskTracker) -> Result<Db, ConnectError> {
     Err(ConnectError::Settings(
         "DATABASE_URL names a PostgreSQL, and this program was built without it (feature `postgresql`)".into(),
     ))

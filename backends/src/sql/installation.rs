@@ -37,6 +37,14 @@ impl Installation for SqlInstallation {
         value.parse().map_err(|error| super::store_error(Fix::DOING, &corrupt("partitions", error)))
     }
 
+    async fn fixed_partitions(&self) -> Stored<Option<u16>> {
+        let sql = "SELECT value FROM installation WHERE name = 'partitions'";
+        let Some(row) = self.0.one(Fix::DOING, sql, vec![]).await? else { return Ok(None) };
+        let value: String = column(&row, "value").map_err(|error| super::store_error(Fix::DOING, &error))?;
+        let fixed = value.parse().map_err(|error| super::store_error(Fix::DOING, &corrupt("partitions", error)))?;
+        Ok(Some(fixed))
+    }
+
     async fn recipient_key(&self) -> Stored<[u8; 32]> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| super::store_error(Fix::DOING, &corrupt("random bytes", error)))?;

@@ -11,8 +11,6 @@ use shared::ports::StoreError;
 use std::{sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
 
-/// Connections of a process. Its transactions are groups already, so few are needed.
-const CONNECTIONS: u32 = 16;
 /// A server that is there gives a connection within this.
 const CONNECT: Duration = Duration::from_secs(5);
 /// A transaction takes milliseconds. One that takes this long met a lock or a server that is gone.
@@ -26,9 +24,10 @@ const MIGRATING: i64 = 0x666c_6f77_2072_756e;
 
 /// Prepares a database; `DATABASE_URL` says which. Connections are made when something is asked, so that a server that is
 /// away for a moment stops nobody.
-pub async fn open(url: &SecretString, tasks: &TaskTracker) -> Result<Db, DbErr> {
+pub async fn open(url: &SecretString, connections: u32, tasks: &TaskTracker) -> Result<Db, DbErr> {
     let mut options = options(url);
-    options.max_connections(CONNECTIONS).min_connections(0).connect_lazy(true);
+    // Its transactions are groups already, so few are needed.
+    options.max_connections(connections).min_connections(0).connect_lazy(true);
     let pool = Database::connect(options).await?;
     let writer = PoolWriter { pool: pool.clone(), tasks: tasks.clone() };
     Ok(Db::new(pool, Arc::new(writer)))

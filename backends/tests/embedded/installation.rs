@@ -57,6 +57,7 @@ impl Installation {
             members: backends.members.clone(),
             installation: backends.installation.clone(),
             status_clock: backends.status_clock.clone(),
+            suspects: backends.suspects.clone(),
             dead_letters: backends.dead_letters.clone(),
             recipients: backends.recipients.clone(),
             messages: backends.messages.clone(),

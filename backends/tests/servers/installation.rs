@@ -5,7 +5,7 @@ use backends::{
     redis::{Redis, RedisMembers, RedisSessions},
     sql::{
         Cipher, Db, Feed, SqlAccounts, SqlConversations, SqlDeadLetters, SqlFlows, SqlInstallation, SqlLedger,
-        SqlMessages, SqlRecipients, SqlStatusClock, postgresql,
+        SqlMessages, SqlRecipients, SqlStatusClock, SqlSuspects, postgresql,
     },
 };
 use migrations::Migrator;
@@ -30,6 +30,8 @@ use tokio_util::{
 
 const KEY: [u8; 32] = [7; 32];
 const ATTEMPTS: u32 = 8;
+/// Of each process; the suites have many at once.
+const CONNECTIONS: u32 = 16;
 
 fn url(name: &str) -> String {
     std::env::var(name)
@@ -56,7 +58,7 @@ impl Installation {
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         let clock = Arc::new(StandingClock::at(NOW));
-        let db = postgresql::open(&database, &tasks).await.unwrap();
+        let db = postgresql::open(&database, CONNECTIONS, &tasks).await.unwrap();
         let beside = connection(database.expose_secret()).await;
         let own = tokio::task::spawn_blocking(RedisDatabase::own).await.unwrap();
         let redis = Redis::open(&own.url.clone().into()).unwrap();
@@ -70,6 +72,7 @@ impl Installation {
             members: Arc::new(RedisMembers::new(redis, "test")),
             installation: Arc::new(SqlInstallation(db.clone())),
             status_clock: Arc::new(SqlStatusClock(db.clone())),
+            suspects: Arc::new(SqlSuspects(db.clone())),
             dead_letters: Arc::new(SqlDeadLetters(db.clone())),
             recipients: Arc::new(SqlRecipients(db.clone())),
             messages: Arc::new(SqlMessages(db)),
@@ -158,7 +161,7 @@ impl RecordHarness for Installation {
     }
 
     async fn elsewhere(&self) -> (Arc<dyn Accounts>, Arc<dyn FlowStore>) {
-        let db = postgresql::open(&self.database, &self.tasks).await.unwrap();
+        let db = postgresql::open(&self.database, CONNECTIONS, &self.tasks).await.unwrap();
         accounts_and_flows(&db, &self.ports.clock, &self.stop)
     }
 

@@ -3,7 +3,7 @@
 //! What lies in a queue the broker knows; whom it serves, how fast that goes and how old what waits is, only the processes
 //! themselves. They tell it to each other with their beats, so it is up to 3 s old.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use backends::Backends;
 use serde_json::{Value, json};
 use shared::{
@@ -28,7 +28,9 @@ const NOT_ASKED: &str = "the queues can't be asked; where AMQP_URL is set, see w
 const SHOWN: usize = 6;
 
 pub async fn show(backends: &Backends) -> anyhow::Result<Value> {
-    let partitions = super::queues(backends).await.context(NOT_ASKED)?;
+    let Some(partitions) = backends.installation.fixed_partitions().await? else {
+        bail!("nobody has served this installation yet, and its queues are made by whoever does first");
+    };
     let owners = Owners::of(&told(backends).await);
     let mut items = Vec::new();
     for queue in QueueName::all(partitions) {

@@ -1,13 +1,11 @@
 //! What a fault is met by: people who write all the while, processes, and the question whether everybody got exactly what
 //! the flow says.
 
-use crate::{
-    fleet::{Fleet, Member, Role, Urls},
-    support::{
-        NUMBER, PATIENCE,
-        crowd::{self, Delivery, Dice, Person},
-        post, questions, whatsapp,
-    },
+use crate::support::{
+    NUMBER, PATIENCE,
+    crowd::{self, Delivery, Dice, Person},
+    fleet::{Fleet, Member, PARTITIONS, Role, Urls},
+    post, questions, whatsapp,
 };
 use serde_json::Value;
 use std::{
@@ -21,8 +19,6 @@ use tokio::{task::JoinHandle, time::Instant};
 use whatsapp_simulator::{Simulator, Statuses, User, UserMessage};
 
 pub const QUESTIONS: usize = 7;
-/// The partitions of an installation here, as by default.
-pub const PARTITIONS: u16 = 16;
 /// Answered with itself; the flow ends there.
 const PROBE: &str = "probe";
 

@@ -178,9 +178,9 @@ async fn what_may_have_arrived_is_sent_only_when_asked_for_by_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_too_old_is_as_young_as_its_replay() {
-    let stage = Stage::set(&[("SEND_MAX_AGE", "1s")]).await;
+    let stage = Stage::set(&[("SEND_MAX_AGE", "3s")]).await;
     let kim = person(1);
-    stage.fails(&kim, FaultKind::TooManyRequests { retry_after: Some(2) }, 1);
+    stage.fails(&kim, FaultKind::TooManyRequests { retry_after: Some(5) }, 1);
     stage.writes(&kim, "one").await;
     stage.installation.until("SELECT reason FROM dead_letters", "too_old").await;
     assert_eq!(replay(&stage, &["--reason", "too_old", "--yes"])["replayed"], 1);

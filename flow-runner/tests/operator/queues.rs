@@ -87,11 +87,19 @@ async fn without_a_serving_process_nobody_knows_more_than_what_lies_there() {
     assert_eq!(unknown.count(), items(&found).len(), "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_at_an_installation_that_nobody_served_fixes_nothing() {
+    let installation = crate::support::Installation::new("http://127.0.0.1:1", &[]);
+    let (code, said) = crate::refused(&installation, &["queues"]);
+    assert!(code == 1 && said.contains("nobody has served"), "{code}: {said}");
+}
+
 #[cfg(feature = "servers")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_can_not_be_asked_is_named() {
-    let settings = [("AMQP_URL", "amqp://guest:guest@127.0.0.1:1/%2f")];
-    let installation = crate::support::Installation::new("http://127.0.0.1:1", &settings);
-    let (code, said) = crate::refused(&installation, &["queues"]);
+    let mut stage = Stage::set(&[]).await;
+    stage.installation.terminate().await;
+    stage.installation.set("AMQP_URL", "amqp://guest:guest@127.0.0.1:1/%2f");
+    let (code, said) = crate::refused(&stage.installation, &["queues"]);
     assert!(code == 1 && said.contains("AMQP_URL"), "{code}: {said}");
 }

@@ -153,9 +153,9 @@ async fn while_nothing_listens_nothing_is_lost_doubled_or_spent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_old_is_not_sent() {
-    let stage = Stage::set(&[("SEND_MAX_AGE", "1s")]).await;
+    let stage = Stage::set(&[("SEND_MAX_AGE", "3s")]).await;
     let kim = person(1);
-    stage.fails(&kim, FaultKind::TooManyRequests { retry_after: Some(2) }, 1);
+    stage.fails(&kim, FaultKind::TooManyRequests { retry_after: Some(5) }, 1);
     stage.writes(&kim, "one").await;
     stage.installation.until("SELECT count(*) FROM dead_letters", "1").await;
     stage.writes(&kim, "two").await;

@@ -3,6 +3,7 @@
 
 pub mod crowd;
 pub mod embedded;
+pub mod fleet;
 pub mod questions;
 pub mod relay;
 pub mod report;

@@ -25,6 +25,10 @@ impl Installation for Through {
         Ok(wanted)
     }
 
+    async fn fixed_partitions(&self) -> Stored<Option<u16>> {
+        Ok(None)
+    }
+
     async fn recipient_key(&self) -> Stored<[u8; 32]> {
         let reading = |world: &Arc<World>| {
             world.record.answers(world, "read the key")?;

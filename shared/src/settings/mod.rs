@@ -50,6 +50,8 @@ pub struct Settings {
     /// `FLOW_RUNNER_ENCRYPTION_KEY`.
     #[serde(deserialize_with = "values::encryption_keys")]
     pub encryption_key: Option<EncryptionKeys>,
+    /// A PostgreSQL.
+    pub database: Database,
     /// Meta's side.
     pub whatsapp: WhatsApp,
     /// Sessions.
@@ -60,6 +62,14 @@ pub struct Settings {
     pub gateway: Gateway,
     /// The worker's sizes.
     pub worker: Worker,
+}
+
+/// A PostgreSQL.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Database {
+    /// Connections of a process at most.
+    #[serde(deserialize_with = "values::at_least_one")]
+    pub connections: u32,
 }
 
 /// Meta's side.

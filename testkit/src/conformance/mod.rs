@@ -14,3 +14,4 @@ pub mod record;
 pub mod sessions;
 pub mod status_clock;
 pub mod statuses;
+pub mod suspects;

@@ -25,6 +25,7 @@ use shared::{
         recipients::Recipients,
         sessions::SessionCache,
         status_clock::StatusClock,
+        suspects::Suspects,
     },
 };
 use std::{future::Future, sync::Arc, time::Duration};
@@ -57,6 +58,8 @@ pub struct Ports {
     pub installation: Arc<dyn Installation>,
     /// The statuses' clock.
     pub status_clock: Arc<dyn StatusClock>,
+    /// Notes on what may kill.
+    pub suspects: Arc<dyn Suspects>,
     /// What was given up.
     pub dead_letters: Arc<dyn DeadLetters>,
     /// Recipients, by hand.

@@ -1,9 +1,9 @@
 //! Rows 40 and 41: clocks that jump, and processes that are told to end.
 
 use crate::{
-    fleet::{Role, Urls},
     scene::Scene,
     support::{
+        fleet::{Role, Urls},
         free_address,
         report::{BACK, Row},
     },

@@ -1,10 +1,12 @@
 //! Rows 27 and 37: PostgreSQL, which is the record.
 
 use crate::{
-    fleet::{Role, Urls},
     private::{Kind, Private},
     scene::Scene,
-    support::report::{BACK, Row},
+    support::{
+        fleet::{Role, Urls},
+        report::{BACK, Row},
+    },
 };
 use std::{process::Command, time::Duration};
 use testkit::proxy::{Proxy, Way};

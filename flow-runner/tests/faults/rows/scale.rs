@@ -1,10 +1,10 @@
 //! Row 19: workers that come and go.
 
 use crate::{
-    fleet::{Member, Role, Urls},
     scene::Scene,
     support::{
         PATIENCE,
+        fleet::{Member, Role, Urls},
         report::{Row, assert_in_time},
     },
 };
@@ -22,6 +22,7 @@ async fn balanced(scene: &Scene, workers: &[Member], longest: &mut Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: run by `./dev faults`"]
 async fn row_19_workers_that_come_and_go_share_the_load_and_keep_the_order() {
     let mut scene = Scene::new(&Urls::shared(), &[]).await;
     let (_gateway, mut workers, _sender) = scene.begin(1).await;

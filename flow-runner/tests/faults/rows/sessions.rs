@@ -1,10 +1,12 @@
 //! Rows 21 to 26 and 48: Redis, which is the fast copy of what SQL holds. Whatever it does, everybody goes on.
 
 use crate::{
-    fleet::{Role, Urls},
     private::{Kind, Private},
     scene::Scene,
-    support::report::{BACK, Row},
+    support::{
+        fleet::{Role, Urls},
+        report::{BACK, Row},
+    },
 };
 use std::time::Duration;
 use whatsapp_simulator::PairLimit;
@@ -24,6 +26,7 @@ async fn with_redis(hit: impl AsyncFnOnce(&Private, &Scene) -> Duration, row: Ro
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: run by `./dev faults`"]
 async fn row_21_while_redis_is_frozen_flows_go_on_from_sql() {
     let row = Row { number: 21, fault: "Redis frozen", holds: "E O", bound: BACK };
     with_redis(
@@ -40,6 +43,7 @@ async fn row_21_while_redis_is_frozen_flows_go_on_from_sql() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: run by `./dev faults`"]
 async fn row_22_a_redis_that_is_killed_and_comes_back_changes_nothing() {
     let row = Row { number: 22, fault: "Redis killed and started again", holds: "E D", bound: BACK };
     with_redis(
@@ -73,6 +77,7 @@ async fn row_23_a_redis_that_lost_everything_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: run by `./dev faults`"]
 async fn row_24_a_redis_that_was_rolled_back_is_not_believed() {
     let row = Row { number: 24, fault: "Redis rolled back", holds: "E D O", bound: BACK };
     with_redis(
@@ -98,6 +103,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: run by `./dev faults`"]
 async fn row_25_a_redis_that_is_full_changes_nothing() {
     let row = Row { number: 25, fault: "Redis out of memory", holds: "E O", bound: BACK };
     with_redis(
@@ -114,6 +120,7 @@ async fn row_25_a_redis_that_is_full_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: run by `./dev faults`"]
 async fn row_26_a_redis_that_became_a_replica_changes_nothing() {
     let row = Row { number: 26, fault: "Redis a read-only replica", holds: "E O", bound: BACK };
     with_redis(
@@ -131,6 +138,7 @@ async fn row_26_a_redis_that_became_a_replica_changes_nothing() {
 
 /// The limits are kept in the number's owner: WhatsApp, which keeps them too, refuses nothing.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "one of many: run by `./dev faults`"]
 async fn row_48_without_redis_sending_goes_on_and_no_limit_is_broken() {
     let redis = Private::start(Kind::Redis);
     let urls = Urls { redis: redis.url.clone(), ..Urls::shared() };

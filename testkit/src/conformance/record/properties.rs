@@ -163,6 +163,14 @@ macro_rules! record_conformance {
             the_recipient_key_is_drawn_once
             a_database_that_is_there_answers
         );
+        $crate::record_conformance!(@each $harness; suspects:
+            notes_are_counted_by_process
+            what_is_struck_out_is_as_if_it_had_never_been_noted
+            what_is_given_up_is_one_letter
+            what_was_never_noted_can_be_given_up
+            messages_without_an_id_are_told_apart_by_what_is_in_them
+            a_record_that_is_there_says_so
+        );
         $crate::record_conformance!(@each $harness; status_clock:
             the_clock_begins_with_nothing
             the_watermark_is_read_as_it_was_written

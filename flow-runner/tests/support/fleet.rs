@@ -1,13 +1,15 @@
 //! An installation of several processes, each of which may be killed, frozen and started again.
 
-use crate::scene::PARTITIONS;
-use crate::support::{API_KEY, APP_SECRET, NUMBER, PATIENCE, TOKEN, free_address, servers::Database};
+use super::{API_KEY, APP_SECRET, NUMBER, PATIENCE, TOKEN, free_address, servers::Database};
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
+
+/// The partitions of an installation here, as by default.
+pub const PARTITIONS: u16 = 16;
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,22 @@ impl Role {
             Self::Worker => "worker",
             Self::Sender => "sender",
         }
+    }
+
+    /// The program that does this and nothing else. It lies beside `flow-runner` once the whole workspace is built.
+    fn program(self) -> PathBuf {
+        let name = match self {
+            Self::Gateway => "webhook-gateway",
+            Self::Worker => "flow-worker",
+            Self::Sender => "outbound-sender",
+        };
+        let program = Path::new(env!("CARGO_BIN_EXE_flow-runner")).with_file_name(name);
+        assert!(
+            program.exists(),
+            "{} is missing: `./dev test` builds it, or `cargo build --workspace`",
+            program.display()
+        );
+        program
     }
 }
 
@@ -182,6 +200,17 @@ impl Fleet {
         member
     }
 
+    /// The same, by the program that has this role alone.
+    pub async fn start_program(&self, role: Role) -> Member {
+        let address = free_address();
+        let mut command = Command::new(role.program());
+        let listen = if role == Role::Gateway { "FLOW_RUNNER_LISTEN" } else { "FLOW_RUNNER_OPS_LISTEN" };
+        command.env_clear().envs(self.settings.iter().cloned()).env(listen, address.to_string());
+        let mut member = self.spawned(role, address, command);
+        self.until_ready(&mut member).await;
+        member
+    }
+
     /// Starts a process, ready or not.
     pub fn spawn(&self, role: Role, settings: &[(&str, &str)]) -> Member {
         self.spawn_at(role, free_address(), settings, &[])
@@ -198,8 +227,13 @@ impl Fleet {
             outer.env("PATH", std::env::var_os("PATH").unwrap_or_default());
             command = outer;
         }
+        self.spawned(role, address, command)
+    }
+
+    fn spawned(&self, role: Role, address: SocketAddr, mut command: Command) -> Member {
         let log = self.directory.path().join(format!("{}-{}.log", role.name(), address.port()));
         let said = std::fs::OpenOptions::new().append(true).create(true).open(&log).expect("a log");
+        command.current_dir(self.directory.path());
         let child = command.stdin(Stdio::null()).stderr(said).spawn().expect("flow-runner starts");
         Member { role, address, log, child }
     }
