@@ -19,7 +19,9 @@ impl Backends {
     pub fn readiness(&self, record: Need) -> Readiness {
         let mut readiness = Readiness::default();
         readiness.add(Arc::new(Record(self.installation.clone(), record)));
-        readiness.add(Arc::new(Queues(self.publisher.clone(), self.consumer.clone())));
+        // Whoever consumes works on under an alarm, under which nothing can be published.
+        let publisher = (record == Need::Useful).then(|| self.publisher.clone());
+        readiness.add(Arc::new(Queues(publisher, self.consumer.clone())));
         readiness.add(Arc::new(Sessions(self.members.clone())));
         readiness
     }
@@ -43,8 +45,8 @@ impl Check for Record {
     }
 }
 
-/// Whether the queues answer.
-struct Queues(Arc<dyn Publisher>, Arc<dyn Consumer>);
+/// Whether the queues answer, and take messages where that is asked.
+struct Queues(Option<Arc<dyn Publisher>>, Arc<dyn Consumer>);
 
 #[async_trait]
 impl Check for Queues {
@@ -57,7 +59,7 @@ impl Check for Queues {
     }
 
     async fn check(&self) -> Result<(), String> {
-        if let Some(trouble) = self.0.trouble() {
+        if let Some(trouble) = self.0.as_ref().and_then(|publisher| publisher.trouble()) {
             return Err(trouble);
         }
         self.1.depth(QueueName::Statuses).await.map(drop).map_err(|error| error.to_string())

@@ -13,7 +13,9 @@ use std::{path::PathBuf, process::ExitCode};
 const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
-/// Settings come from the environment, or from flow-runner.toml where there is one. `flow-runner config env` lists them all.
+const SETTINGS: &str = "Settings come from the environment, or from flow-runner.toml where there is one; \
+                        `flow-runner config env` lists them all.";
+
 #[derive(Debug, Parser)]
 struct Flags {
     /// Settings file; without it flow-runner.toml is read where there is one
@@ -34,7 +36,7 @@ impl Program {
     /// Runs it. `start` starts its role.
     pub fn main(self, start: impl AsyncFnOnce(&mut Process, &Settings) -> anyhow::Result<()>) -> ExitCode {
         let mut command = <Flags as clap::CommandFactory>::command().name(self.name).about(self.about);
-        command = command.version(env!("CARGO_PKG_VERSION"));
+        command = command.version(env!("CARGO_PKG_VERSION")).after_help(SETTINGS);
         let flags = match <Flags as clap::FromArgMatches>::from_arg_matches(&command.get_matches()) {
             Ok(flags) => flags,
             Err(error) => error.exit(),

@@ -32,16 +32,20 @@ async fn start_roles(
     // Operators are served before anything says that it is ready. Where nothing is embedded they work on the servers.
     let data_dir = process.backends.data_dir.clone();
     let operators = data_dir.map(|directory| OperatorSocket::open(&directory, process.backends.clone())).transpose()?;
-    if roles.contains(&RoleName::Gateway) {
+    let mut health = Some(listener);
+    if roles.contains(&RoleName::Gateway)
+        && let Some(listener) = health.take()
+    {
         webhook_gateway::start(process, settings, listener)?;
-    } else {
-        process.start_ops_on(listener);
     }
     if roles.contains(&RoleName::Worker) {
         flow_worker::start(process, settings).await?;
     }
     if roles.contains(&RoleName::Sender) {
         outbound_sender::start(process, settings)?;
+    }
+    if let Some(listener) = health {
+        process.start_ops_on(listener);
     }
     if let Some(operators) = operators {
         process.start("the operators' socket", |stop| async move {

@@ -9,8 +9,8 @@ const OPS_PORT: u16 = 8081;
 fn main() -> ExitCode {
     let program = Program { name: "flow-worker", about: "Advances conversations through their flows" };
     program.main(async |process, settings| {
-        process.start_ops(settings, OPS_PORT)?;
         flow_worker::start(process, settings).await?;
+        process.start_ops(settings, OPS_PORT)?;
         Ok(())
     })
 }

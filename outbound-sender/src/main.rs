@@ -9,8 +9,8 @@ const OPS_PORT: u16 = 8082;
 fn main() -> ExitCode {
     let program = Program { name: "outbound-sender", about: "Delivers send jobs to WhatsApp within its limits" };
     program.main(async |process, settings| {
-        process.start_ops(settings, OPS_PORT)?;
         outbound_sender::start(process, settings)?;
+        process.start_ops(settings, OPS_PORT)?;
         Ok(())
     })
 }

@@ -134,7 +134,7 @@ impl Sender {
             partitions: self.settings.partitions,
             tally: self.ports.runner.tally().clone(),
         };
-        let floor = Arc::new(Floor::new(self.settings.partitions));
+        let floor = Arc::new(Floor::new(self.settings.partitions, self.settings.exclusive));
         let finding = tokio::spawn(find_numbers(floor.clone(), self.ports.ledger.clone(), stop.clone()));
         let (shared, runner, prefetch) = (self.shared, self.ports.runner, self.settings.prefetch);
         let serve_one = move |(partition, duty, stop): Served| {
@@ -145,7 +145,7 @@ impl Sender {
                 let (queue, bell) = (QueueName::Outbound(partition), Arc::new(Bell { desks: desks.clone() }));
                 sharing::counted(runner.tally(), queue, duty, runner.consume(queue, prefetch, bell, stop)).await;
                 floor.leave(partition);
-                desks.ended().await;
+                desks.close().await;
             }
         };
         sharing::serve(membership, stop, serve_one).await;

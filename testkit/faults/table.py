@@ -6,6 +6,10 @@ usage: table.py REPORT RUNS
 import sys
 
 
+# The rows that there are: one that never held is told too.
+EXPECTED = [*range(1, 28), *range(37, 42), 44, 48]
+
+
 def main():
     report, runs = sys.argv[1], int(sys.argv[2])
     rows = {}
@@ -15,6 +19,7 @@ def main():
             row = rows.setdefault(int(number), {"fault": fault, "holds": holds, "what": what, "bound": bound, "took": []})
             row["took"].append(float(took) if took else None)
             row["remark"] = remark
+    missing = [number for number in EXPECTED if number not in rows]
     print("| row | fault | must hold | held | measured | seconds: least / most | bound | seen |")
     print("|---|---|---|---|---|---|---|---|")
     for number, row in sorted(rows.items()):
@@ -23,6 +28,8 @@ def main():
         bound = f"{row['bound']} s" if row["bound"] else ""
         held = f"{len(row['took'])} of {runs}"
         print(f"| {number} | {row['fault']} | {row['holds']} | {held} | {row['what']} | {seconds} | {bound} | {row['remark']} |")
+    if missing:
+        print(f"\nNot run, or never held: {', '.join(map(str, missing))}.")
 
 
 main()

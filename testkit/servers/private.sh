@@ -21,6 +21,8 @@ make_server_dir "$server"
 [[ ! -e $remembered ]] || source "$remembered"
 case $3 in
   start)
+    # What was begun and is not finished goes again.
+    trap '"${server}_stop" || true' ERR INT TERM
     if [[ $server == rabbitmq && -n $rabbitmq_epmd_pid ]]; then
       # A broker that was killed leaves its port mapper behind, which still knows its name.
       end_process "$rabbitmq_epmd_pid" 5
@@ -28,6 +30,7 @@ case $3 in
     fi
     "${server}_start"
     declare -p port rabbitmq_pid rabbitmq_epmd_pid rabbitmq_dir redis_pid postgresql_pid >"$remembered"
+    trap - ERR INT TERM
     pid="${server}_pid"
     echo "${!pid}" >"$servers_dir/pid"
     case $server in

@@ -1,6 +1,6 @@
-//! A TCP proxy that can be cut, reset, stalled in one direction, and slowed down: the network between a process and a server.
+//! A TCP proxy that can be cut and held up, one way or both: the network between a process and a server.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -16,14 +16,10 @@ use tokio::{
 struct Mode {
     /// Connections made before this are dead.
     generation: u64,
-    /// New connections are closed at once.
-    refuses: bool,
     /// What the client says is held back.
     holds_client: bool,
     /// What the server says is held back.
     holds_server: bool,
-    /// Everything arrives so much later.
-    latency: Duration,
 }
 
 /// Which way.
@@ -52,9 +48,7 @@ impl Proxy {
         let server = server.to_owned();
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if !seen.borrow().refuses {
-                    tokio::spawn(relay(client, server.clone(), seen.clone()));
-                }
+                tokio::spawn(relay(client, server.clone(), seen.clone()));
             }
         });
         Ok(Self { address, mode, accepting })
@@ -75,14 +69,6 @@ impl Proxy {
         self.mode.send_modify(|mode| mode.generation += 1);
     }
 
-    /// Drops every connection, and every new one, or takes them again.
-    pub fn refuse(&self, refuses: bool) {
-        self.mode.send_modify(|mode| {
-            mode.refuses = refuses;
-            mode.generation += u64::from(refuses);
-        });
-    }
-
     /// Holds back what goes one way, with the connections standing, or lets it go.
     pub fn hold(&self, way: Way, holds: bool) {
         self.mode.send_modify(|mode| match way {
@@ -95,11 +81,6 @@ impl Proxy {
     pub fn unplug(&self, unplugged: bool) {
         self.hold(Way::ToServer, unplugged);
         self.hold(Way::ToClient, unplugged);
-    }
-
-    /// Has everything arrive so much later.
-    pub fn delay(&self, latency: Duration) {
-        self.mode.send_modify(|mode| mode.latency = latency);
     }
 }
 
@@ -133,10 +114,6 @@ async fn one_way(
 ) {
     let mut buffer = vec![0; 65_536];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        let latency = mode.borrow().latency;
-        if !latency.is_zero() {
-            tokio::time::sleep(latency).await;
-        }
         if mode.wait_for(|mode| !holds(mode)).await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
             return;
         }

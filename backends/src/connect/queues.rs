@@ -36,7 +36,10 @@ async fn at_a_broker(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<Queues, ConnectError> {
-    let queue = crate::rabbitmq::RabbitMq::connect(url, &settings.queue_prefix, stop.clone()).await?;
+    // A broker that is away is waited for: what fails is what can never work.
+    let queue = crate::rabbitmq::RabbitMq::connect(url, &settings.queue_prefix, stop.clone())
+        .await
+        .map_err(|error| ConnectError::Settings(error.to_string()))?;
     let (ending, stop) = (queue.clone(), stop.clone());
     tasks.spawn(async move {
         stop.cancelled().await;

@@ -17,6 +17,19 @@ const NOW: &str = "local time = redis.call('TIME')
 /// Those whose time is over are gone.
 const PRUNE: &str = "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 ";
+/// What those told whose time is not over; what others told is gone.
+const TOLD: &str = "local told = redis.call('HGETALL', KEYS[1])
+    local reports = {}
+    for at = 1, #told, 2 do
+        local over, report = string.match(told[at + 1], '^(%d+) (.*)$')
+        if over and tonumber(over) > now then
+            table.insert(reports, told[at])
+            table.insert(reports, report)
+        else
+            redis.call('HDEL', KEYS[1], told[at])
+        end
+    end
+";
 static BEAT: LazyLock<Script> = LazyLock::new(|| {
     // The key goes with its last member, should nobody ask again.
     Script::new(&format!(
@@ -28,27 +41,12 @@ static ALIVE: LazyLock<Script> =
     LazyLock::new(|| Script::new(&format!("{NOW} {PRUNE} return redis.call('ZRANGE', KEYS[1], 0, -1)")));
 static REPORT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(&format!(
-        "{NOW} redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f ', now + ARGV[2]) .. ARGV[3])
+        "{NOW} {TOLD} redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f ', now + ARGV[2]) .. ARGV[3])
         redis.call('PEXPIRE', KEYS[1], ARGV[2] * 2)"
     ))
 });
 /// Member and report by turns.
-static REPORTS: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(&format!(
-        "{NOW} local told = redis.call('HGETALL', KEYS[1])
-        local reports = {{}}
-        for at = 1, #told, 2 do
-            local over, report = string.match(told[at + 1], '^(%d+) (.*)$')
-            if over and tonumber(over) > now then
-                table.insert(reports, told[at])
-                table.insert(reports, report)
-            else
-                redis.call('HDEL', KEYS[1], told[at])
-            end
-        end
-        return reports"
-    ))
-});
+static REPORTS: LazyLock<Script> = LazyLock::new(|| Script::new(&format!("{NOW} {TOLD} return reports")));
 static LEAVE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "redis.call('ZREM', KEYS[1], ARGV[1])

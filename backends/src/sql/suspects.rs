@@ -1,7 +1,7 @@
 //! The table `suspects`: notes on deliveries that may kill whoever handles them.
 
 use super::{
-    db::{Db, Transaction, execute, one},
+    db::{Db, Transaction, all, execute},
     dead_letters::{self, Letter},
     rows::column,
 };
@@ -14,13 +14,18 @@ use shared::{
     ports::{
         Stored,
         queue::{Message, QueueName},
-        suspects::{Noted, Suspects},
+        suspects::{Cause, Noted, Suspects},
     },
 };
 use std::time::Duration;
 
 /// How long the record may take to say that it is there.
 const ANSWER: Duration = Duration::from_secs(2);
+
+/// How long notes are kept that nobody came back to.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Who "notes" that a delivery was given up.
+const GIVEN_UP: &str = "";
 
 /// The notes of an installation.
 #[derive(Debug)]
@@ -47,19 +52,28 @@ impl Transaction for Note {
     const DOING: &'static str = "noting a suspect";
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<Noted, DbErr> {
-        let sql = "INSERT INTO suspects (queue, message_id, notes, noted_by, noted_at) VALUES ($1, $2, 1, $3, $4)
-            ON CONFLICT (queue, message_id) DO UPDATE SET noted_by = $3, noted_at = $4,
-                notes = suspects.notes + CASE WHEN suspects.noted_by = $3 THEN 0 ELSE 1 END
-            RETURNING notes, given_up_at";
-        let mut values = self.key.clone();
-        values.extend([Value::from(self.process.as_str()), self.now.0.into()]);
-        let Some(row) = one(tx, sql, values).await? else { return Ok(Noted::Open(0)) };
-        if column::<Option<i64>>(&row, "given_up_at")?.is_some() {
-            return Ok(Noted::GivenUp);
+        let old = self.now.minus(KEPT);
+        execute(tx, "DELETE FROM suspects WHERE noted_at < $1", vec![old.0.into()]).await?;
+        write(tx, &self.key, &self.process, self.now).await?;
+        let sql = "SELECT process FROM suspects WHERE queue = $1 AND message_id = $2";
+        let mut others = 0;
+        for row in all(tx, sql, self.key.clone()).await? {
+            match column::<String>(&row, "process")? {
+                process if process == GIVEN_UP => return Ok(Noted::GivenUp),
+                process => others += u32::from(process != self.process),
+            }
         }
-        let before = column::<i64>(&row, "notes")? - 1;
-        Ok(Noted::Open(u32::try_from(before).unwrap_or(u32::MAX)))
+        Ok(Noted::Open(others))
     }
+}
+
+/// Writes a note unless it is there; how many were written.
+async fn write(tx: &DatabaseTransaction, key: &[Value], process: &str, now: Timestamp) -> Result<u64, DbErr> {
+    let sql =
+        "INSERT INTO suspects (queue, message_id, process, noted_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    let mut values = key.to_vec();
+    values.extend([Value::from(process), now.0.into()]);
+    execute(tx, sql, values).await
 }
 
 struct StrikeOut(Vec<Value>);
@@ -70,14 +84,16 @@ impl Transaction for StrikeOut {
     const DOING: &'static str = "striking a suspect out";
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        let sql = "DELETE FROM suspects WHERE queue = $1 AND message_id = $2 AND given_up_at IS NULL";
-        execute(tx, sql, self.0.clone()).await.map(drop)
+        let sql = "DELETE FROM suspects WHERE queue = $1 AND message_id = $2 AND process <> $3";
+        let mut values = self.0.clone();
+        values.push(GIVEN_UP.into());
+        execute(tx, sql, values).await.map(drop)
     }
 }
 
 struct GiveUp {
     key: Vec<Value>,
-    letter: Letter,
+    letter: Option<Letter>,
     now: Timestamp,
 }
 
@@ -87,30 +103,36 @@ impl Transaction for GiveUp {
     const DOING: &'static str = "giving a suspect up";
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        // One that panics may be given up without having been a suspect.
-        let sql = "INSERT INTO suspects (queue, message_id, notes, noted_by, noted_at, given_up_at)
-            VALUES ($1, $2, 0, '', $3, $3)
-            ON CONFLICT (queue, message_id) DO UPDATE SET given_up_at = $3 WHERE suspects.given_up_at IS NULL";
-        let mut values = self.key.clone();
-        values.push(self.now.0.into());
-        if execute(tx, sql, values).await? == 0 {
-            return Ok(());
-        }
-        dead_letters::write(tx, vec![self.letter.clone()], self.now).await
+        let first = write(tx, &self.key, GIVEN_UP, self.now).await? > 0;
+        let letters = self.letter.iter().filter(|_| first).cloned();
+        dead_letters::write(tx, letters.collect(), self.now).await
     }
 }
 
-/// Nothing of the body is looked into: whoever parses it may die of it.
-fn letter(queue: QueueName, message: &Message, now: Timestamp) -> Letter {
-    let error = format!("whoever handled it from {queue} died of it, each time alone");
-    Letter {
-        kind: if matches!(queue, QueueName::Outbound(_)) { "job" } else { "event" },
+/// Nothing of the body is looked into: whoever parses it may die of it. What rings for a job leaves no letter: the ledger
+/// has the job, and its number's owner finds it there.
+fn letter(queue: QueueName, message: &Message, cause: Cause, now: Timestamp) -> Option<Letter> {
+    if matches!(queue, QueueName::Outbound(_)) {
+        return None;
+    }
+    let error = match cause {
+        Cause::Kills => "each process that handled it, with nothing else in hand, died",
+        Cause::Panics => "whoever handles it panics",
+    };
+    let body = json!({
+        "queue": queue.to_string(),
+        "type": message.kind,
+        "schema": message.schema,
+        "body": String::from_utf8_lossy(&message.body),
+    });
+    Some(Letter {
+        kind: "event",
         reason: "kills_consumer",
         event_id: Some(message.id.to_string()).filter(|id| !id.is_empty()),
         attempts: Some(json!([{ "at": now, "error": error }]).to_string()),
-        body: json!(String::from_utf8_lossy(&message.body)).to_string(),
+        body: body.to_string(),
         ..Letter::default()
-    }
+    })
 }
 
 #[async_trait]
@@ -123,8 +145,8 @@ impl Suspects for SqlSuspects {
         self.0.write(StrikeOut(key(queue, message))).await
     }
 
-    async fn give_up(&self, queue: QueueName, message: &Message, now: Timestamp) -> Stored<()> {
-        self.0.write(GiveUp { key: key(queue, message), letter: letter(queue, message, now), now }).await
+    async fn give_up(&self, queue: QueueName, message: &Message, cause: Cause, now: Timestamp) -> Stored<()> {
+        self.0.write(GiveUp { key: key(queue, message), letter: letter(queue, message, cause, now), now }).await
     }
 
     async fn is_available(&self) -> bool {

@@ -2,12 +2,14 @@
 //! the flow says.
 
 use crate::support::{
-    NUMBER, PATIENCE,
+    API_KEY, NUMBER, PATIENCE,
     crowd::{self, Delivery, Dice, Person},
     fleet::{Fleet, Member, PARTITIONS, Role, Urls},
-    post, questions, whatsapp,
+    post, questions,
+    stage::says,
+    whatsapp,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     sync::{
         Arc,
@@ -20,7 +22,7 @@ use whatsapp_simulator::{Simulator, Statuses, User, UserMessage};
 
 pub const QUESTIONS: usize = 7;
 /// Answered with itself; the flow ends there.
-const PROBE: &str = "probe";
+pub const PROBE: &str = "probe";
 
 /// WhatsApp, an installation of several processes, and people.
 pub struct Scene {
@@ -63,17 +65,16 @@ impl Scene {
 
     /// Saves the flows, by the address of a gateway.
     pub async fn save_flows(&self, gateway: &Member) {
-        let api = gateway.url("/api/whatsapp/flow");
-        let says = serde_json::json!([{ "id": "only", "type": "MessageAction", "message": PROBE }]);
-        for (name, trigger, steps) in
-            [("Questions", questions::TRIGGER, questions::steps(QUESTIONS)), ("Probe", PROBE, says)]
-        {
-            let body = serde_json::json!({
-                "name": name, "trigger": [trigger], "automationJson": steps, "status": "ACTIVE",
-            });
-            let saving = self.fleet.http.post(&api).bearer_auth(crate::support::API_KEY).json(&body).send();
-            assert_eq!(saving.await.expect("an answer").status(), 201, "{name}");
-        }
+        let questions = questions::steps(QUESTIONS);
+        self.save_flow(gateway, API_KEY, "Questions", questions::TRIGGER, questions).await;
+        self.save_flow(gateway, API_KEY, "Probe", PROBE, says(PROBE)).await;
+    }
+
+    /// Saves one flow of the account that this key belongs to.
+    pub async fn save_flow(&self, gateway: &Member, key: &str, name: &str, trigger: &str, steps: Value) {
+        let body = json!({ "name": name, "trigger": [trigger], "automationJson": steps, "status": "ACTIVE" });
+        let saving = self.fleet.http.post(gateway.url("/api/whatsapp/flow")).bearer_auth(key).json(&body).send();
+        assert_eq!(saving.await.expect("an answer").status(), 201, "{name}");
     }
 
     /// The usual beginning: a gateway, so many workers, a sender, the flows.
@@ -143,6 +144,13 @@ impl Scene {
         let all = async { while waiting.join_next().await.transpose().expect("nobody panics").is_some() {} };
         assert!(tokio::time::timeout(within, all).await.is_ok(), "not every partition is served within {within:?}");
         began.elapsed()
+    }
+
+    /// So many people in this partition write, one after the other.
+    pub async fn probe(&self, partition: u16, people: usize) {
+        for _ in 0..people {
+            self.writes_to(NUMBER, &self.somebody_in(partition), PROBE).await;
+        }
     }
 
     /// A person whose messages go to this partition, and who hasn't written yet.

@@ -242,27 +242,15 @@ impl Fleet {
     pub async fn until_balanced(&self, workers: &[&Member], within: Duration) -> Duration {
         let began = tokio::time::Instant::now();
         loop {
-            let mut shares = Vec::new();
-            for worker in workers {
-                shares.push(self.share(worker).await);
-            }
+            let shares = self.shares(workers);
             let (least, most) = (shares.iter().min().copied(), shares.iter().max().copied());
             // The statuses' queue is shared out like one more partition.
-            if shares.iter().sum::<u64>() == u64::from(PARTITIONS) + 1 && most <= least.map(|least| least + 1) {
+            if shares.iter().sum::<usize>() == usize::from(PARTITIONS) + 1 && most <= least.map(|least| least + 1) {
                 return began.elapsed();
             }
             assert!(began.elapsed() < within, "not balanced within {within:?}: {shares:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-    }
-
-    /// How many partitions a worker owns, as its metrics say.
-    async fn share(&self, worker: &Member) -> u64 {
-        let answer = self.http.get(worker.url("/metrics")).send().await.expect("an answer");
-        let text = answer.text().await.expect("text");
-        let gauge = "flow_runner_active_partitions{role=\"worker\"} ";
-        let share = text.lines().find_map(|line| line.strip_prefix(gauge));
-        share.and_then(|share| share.parse().ok()).unwrap_or(0)
     }
 
     pub async fn until_ready(&self, member: &mut Member) {
@@ -273,11 +261,33 @@ impl Fleet {
                 return;
             }
             if let Some(status) = member.ended() {
-                panic!("{:?} ended by itself: {status}", member.role);
+                panic!("{:?} ended by itself: {status}: {}", member.role, member.log());
             }
             assert!(tokio::time::Instant::now() < deadline, "{:?} not ready within {PATIENCE:?}", member.role);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// How many queues of the workers each of these processes really serves, as the operator's command shows it.
+    fn shares(&self, workers: &[&Member]) -> Vec<usize> {
+        let output = self.command(&["queues", "--json"], &[]).stderr(Stdio::null()).output().expect("it runs");
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let of_workers = |item: &&serde_json::Value| {
+            let queue = item["queue"].as_str().unwrap_or_default();
+            queue == "statuses" || queue.starts_with("inbound.")
+        };
+        let items = found["items"].as_array().into_iter().flatten().filter(of_workers);
+        let owners: Vec<&str> = items.filter_map(|item| item["owner"].as_str()).collect();
+        let serves = |owner: &&&str, pid: u32| owner.contains(&format!(":{pid} "));
+        workers.iter().map(|worker| owners.iter().filter(|owner| serves(owner, worker.pid())).count()).collect()
+    }
+
+    /// What a counter or gauge of a process stands at; 0 where it isn't there.
+    pub async fn metric(&self, member: &Member, name: &str) -> f64 {
+        let answer = self.http.get(member.url("/metrics")).send().await.expect("an answer");
+        let text = answer.text().await.expect("text");
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        value.unwrap_or(0.0)
     }
 }
 

@@ -94,7 +94,8 @@ impl Installation {
     }
 
     pub fn data_dir(&self) -> std::path::PathBuf {
-        self.directory.path().join("data")
+        let set = self.settings.iter().find(|(name, _)| name == "FLOW_RUNNER_DATA_DIR");
+        set.expect("every installation has one").1.as_str().into()
     }
 
     /// Starts the process and waits until it is ready.

@@ -16,7 +16,7 @@ use shared::ports::{
     members::{MemberReport, Members, Role},
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -29,6 +29,8 @@ const STRANGERS: [&str; 5] = ["!0", "!1", "!2", "!3", "!4"];
 pub struct Room {
     /// Processes that have no share for now.
     off_duty: Mutex<BTreeSet<u32>>,
+    /// What processes that said that they are alive call themselves.
+    names: Mutex<BTreeMap<u32, String>>,
     /// It can't be read.
     pub away: Spell,
 }
@@ -55,14 +57,21 @@ impl Room {
 
     fn seen_by(&self, world: &World, process: u32) -> Vec<String> {
         let is_off = !world.is_calm() && lock(&self.off_duty).contains(&process);
-        if is_off { STRANGERS.map(str::to_owned).to_vec() } else { Vec::new() }
+        let own = lock(&self.names).get(&process).cloned();
+        own.into_iter().chain(STRANGERS.iter().filter(|_| is_off).map(|name| (*name).to_owned())).collect()
     }
 }
 
 #[async_trait]
 impl Members for Through {
-    async fn beat(&self, _: Role, _: &str, _: Duration) -> Result<(), StoreError> {
-        self.0.call("beat", |world| world.room.answers(world)).await
+    async fn beat(&self, _: Role, member: &str, _: Duration) -> Result<(), StoreError> {
+        let (process, name) = (self.0.number(), member.to_owned());
+        let beating = move |world: &Arc<World>| {
+            world.room.answers(world)?;
+            lock(&world.room.names).insert(process, name);
+            Ok(())
+        };
+        self.0.call("beat", beating).await
     }
 
     async fn alive(&self, _: Role) -> Result<Vec<String>, StoreError> {

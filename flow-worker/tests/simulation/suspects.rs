@@ -11,24 +11,23 @@ use shared::{
     ports::{
         Stored,
         queue::{Message, QueueName},
-        suspects::{Noted, Suspects},
+        suspects::{Cause, Noted, Suspects},
     },
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
 /// Tries noted, after which one more would be given up: the worker's own figure.
-const TRIES: u32 = 3;
+const TRIES: usize = 3;
 
 type Key = (QueueName, Arc<str>);
 
 /// One delivery's.
 #[derive(Debug, Default)]
 struct Note {
-    tries: u32,
-    by: String,
+    by: BTreeSet<String>,
     is_given_up: bool,
 }
 
@@ -43,7 +42,7 @@ fn key(queue: QueueName, message: &Message) -> Key {
 impl Notes {
     /// Whether a message has been tried so often that one more crash would give it up, and rightly so.
     pub fn are_on_the_brink(&self) -> bool {
-        lock(&self.0).values().any(|note| note.tries >= TRIES && !note.is_given_up)
+        lock(&self.0).values().any(|note| note.by.len() >= TRIES && !note.is_given_up)
     }
 
     /// What was given up.
@@ -55,11 +54,11 @@ impl Notes {
     fn note(&self, world: &World, key: Key, name: &str, process: String) -> Noted {
         let mut notes = lock(&self.0);
         let note = notes.entry(key).or_default();
-        note.tries += u32::from(note.by != process);
-        note.by = process;
+        let others = note.by.iter().filter(|by| **by != process).count();
+        note.by.insert(process);
         world.count("suspected");
-        world.note(format!("{name} is suspected, try {}", note.tries));
-        if note.is_given_up { Noted::GivenUp } else { Noted::Open(note.tries - 1) }
+        world.note(format!("{name} is suspected, noted by {others} others"));
+        if note.is_given_up { Noted::GivenUp } else { Noted::Open(others as u32) }
     }
 }
 
@@ -85,7 +84,7 @@ impl Suspects for Through {
         self.0.call("strike out", striking).await
     }
 
-    async fn give_up(&self, queue: QueueName, message: &Message, _: Timestamp) -> Stored<()> {
+    async fn give_up(&self, queue: QueueName, message: &Message, _: Cause, _: Timestamp) -> Stored<()> {
         let key = key(queue, message);
         let giving_up = move |world: &Arc<World>| {
             world.record.answers(world, "give up")?;

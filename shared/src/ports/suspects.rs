@@ -17,6 +17,15 @@ pub enum Noted {
     GivenUp,
 }
 
+/// Why a delivery is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Whoever handled it alone died.
+    Kills,
+    /// Whoever handles it panics.
+    Panics,
+}
+
 /// The notes.
 #[async_trait]
 pub trait Suspects: Send + Sync {
@@ -25,8 +34,8 @@ pub trait Suspects: Send + Sync {
     async fn note(&self, queue: QueueName, message: &Message, process: &str, now: Timestamp) -> Stored<Noted>;
     /// It was handled, and nobody died of it: all its notes go.
     async fn strike_out(&self, queue: QueueName, message: &Message) -> Stored<()>;
-    /// Gives it up unparsed: dead-lettered `kills_consumer`, once.
-    async fn give_up(&self, queue: QueueName, message: &Message, now: Timestamp) -> Stored<()>;
+    /// Gives it up unparsed: dead-lettered `kills_consumer`, once. What merely rings for a job leaves no letter.
+    async fn give_up(&self, queue: QueueName, message: &Message, cause: Cause, now: Timestamp) -> Stored<()>;
     /// Whether the record answers, so that there is a point in handling anything.
     async fn is_available(&self) -> bool;
 }

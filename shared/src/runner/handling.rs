@@ -5,7 +5,7 @@ use crate::{
     backoff::Backoff,
     ports::{
         queue::{Message, QueueName},
-        suspects::Noted,
+        suspects::{Cause, Noted},
     },
 };
 use futures_util::FutureExt;
@@ -117,7 +117,7 @@ impl<H: Handler> Handling<H> {
                 Tried::Held => panics = 0,
                 Tried::Panicked => panics += 1,
             }
-            if panics >= PANICS && self.give_up(message).await {
+            if panics >= PANICS && self.give_up(message, Cause::Panics).await {
                 self.held.done();
                 return Handled::Done;
             }
@@ -157,7 +157,7 @@ impl<H: Handler> Handling<H> {
         };
         tracing::warn!(queue = %self.queue, message.id = %message.id, open, "a message that came back often is handled alone");
         if open >= KILLED {
-            let given_up = self.give_up(message).await;
+            let given_up = self.give_up(message, Cause::Kills).await;
             return if given_up { Tried::Ended(Handled::Done) } else { Tried::Held };
         }
         let tried = match self.decode(message) {
@@ -185,14 +185,14 @@ impl<H: Handler> Handling<H> {
     }
 
     /// Dead-letters what panics or kills whenever it is handled; false while that can't be written.
-    async fn give_up(&self, message: &Message) -> bool {
-        let given_up = self.runner.suspects.give_up(self.queue, message, self.runner.clock.now()).await;
+    async fn give_up(&self, message: &Message, cause: Cause) -> bool {
+        let given_up = self.runner.suspects.give_up(self.queue, message, cause, self.runner.clock.now()).await;
         match &given_up {
             Ok(()) => {
-                tracing::error!(queue = %self.queue, message.id = %message.id, "a message that kills: dead-lettered")
+                tracing::error!(queue = %self.queue, message.id = %message.id, ?cause, "a message is given up")
             }
             Err(error) => {
-                tracing::warn!(queue = %self.queue, %error, "a message that kills can't be dead-lettered yet")
+                tracing::warn!(queue = %self.queue, %error, "a message can't be given up yet")
             }
         }
         given_up.is_ok()

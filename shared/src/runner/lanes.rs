@@ -84,6 +84,7 @@ impl<H: Handler> Lanes<H> {
                 () = handling.stop.cancelled() => Err(Ended::Stopped),
                 Some(finished) = self.running.join_next() => self.finished(finished, &*settle).await,
                 () = handling.held.overdue(handling.runner.give_back_after) => self.overdue().await,
+                () = handling.runner.until_the_record_is_away() => Err(Ended::RecordAway),
                 delivery = subscription.deliveries.recv(), if self.has_room() => match delivery {
                     Some(delivery) => self.take(delivery, &*settle).await,
                     None => Err(Ended::ChannelLost),
@@ -141,6 +142,7 @@ impl<H: Handler> Lanes<H> {
     /// Nothing has come to an end for long. If the record is there, it is not for its sake, and the channel stays.
     async fn overdue(&self) -> Result<(), Ended> {
         if !self.handling.runner.suspects.is_available().await {
+            self.handling.runner.record_away.send_replace(true);
             return Err(Ended::RecordAway);
         }
         self.handling.held.done();
@@ -237,6 +239,7 @@ impl<H: Handler> Lanes<H> {
                 tracing::warn!(queue = %self.handling.queue, %error, "not acknowledged at the end; will be delivered again");
             }
         }
+        self.handling.handler.lets_go().await;
         self.handling.runner.tally.ended(self.handling.queue);
         settle.close().await;
     }

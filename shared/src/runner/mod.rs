@@ -20,7 +20,7 @@ use crate::{
 use async_trait::async_trait;
 use lanes::Lanes;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How long a lost queue waits before it is subscribed again: at first, at most.
@@ -59,6 +59,10 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Handles it. May run again for the same message, here or in another process, at any time.
     async fn handle(&self, item: &Self::Item) -> Verdict;
+
+    /// The queue goes: its channel is lost, or about to be closed. Another process may be served from now on, so whatever
+    /// rests on being the one comes to its end before this returns.
+    async fn lets_go(&self) {}
 }
 
 /// What all queues of a process are consumed with.
@@ -69,6 +73,8 @@ pub struct Runner {
     tally: Arc<Tally>,
     clock: Arc<dyn Clock>,
     give_back_after: Duration,
+    /// Whether the record is away, so that no queue is worth holding on to: all are given back at once.
+    record_away: Arc<watch::Sender<bool>>,
     /// Names this process in notes.
     process: Arc<str>,
     /// Whoever handles a message has a share of it; whoever handles a suspect has all of it.
@@ -103,7 +109,16 @@ impl Runner {
     #[must_use]
     pub fn new(ports: RunnerPorts, give_back_after: Duration) -> Self {
         let RunnerPorts { consumer, suspects, tally, clock } = ports;
-        Self { consumer, suspects, tally, clock, give_back_after, process: ids::fresh(), floor: Arc::default() }
+        Self {
+            consumer,
+            suspects,
+            tally,
+            clock,
+            give_back_after,
+            record_away: Arc::new(watch::Sender::new(false)),
+            process: ids::fresh(),
+            floor: Arc::default(),
+        }
     }
 
     /// What is counted here.
@@ -117,6 +132,8 @@ impl Runner {
     pub async fn consume<H: Handler>(&self, queue: QueueName, prefetch: u16, handler: Arc<H>, stop: CancellationToken) {
         let mut failures = 0_u32;
         while !stop.is_cancelled() {
+            // Whoever stands by would be given what others gave back.
+            self.until_the_record_answers(&stop).await;
             let subscribed = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -146,8 +163,7 @@ impl Runner {
                 }
                 Ended::RecordAway => {
                     tracing::error!(%queue, "the database is away: the queue is given back until it answers");
-                    self.until_the_record_answers(&stop).await;
-                    tracing::info!(%queue, "the database answers again; subscribing");
+                    wait = Duration::ZERO;
                 }
             }
             tokio::select! {
@@ -158,13 +174,24 @@ impl Runner {
         }
     }
 
+    /// Returns at once unless some queue of this process was given back because the record is away.
     async fn until_the_record_answers(&self, stop: &CancellationToken) {
-        while !stop.is_cancelled() && !self.suspects.is_available().await {
+        while *self.record_away.borrow() && !stop.is_cancelled() {
+            if self.suspects.is_available().await {
+                self.record_away.send_replace(false);
+                return;
+            }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(ASK_RECORD) => {}
             }
         }
+    }
+
+    /// Waits until it is known that the record is away.
+    async fn until_the_record_is_away(&self) {
+        // The sender is a field of this very object.
+        drop(self.record_away.subscribe().wait_for(|away| *away).await);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Whoever is alive says so every 3 s, for 10 s, looks each second who else is, and computes from that list which
 //! partitions are its own ([`duties`]). That balances. It keeps nothing safe: two members may see different lists for a
-//! while, and a list that can't be read is the last one. What keeps it safe is the broker, which gives a queue to one
+//! while, and a list that can't be read, or lost its memory, is the last one. What keeps it safe is the broker, which gives a queue to one
 //! consumer at a time, in the order in which they came, and the commit behind it.
 //!
 //! That order is what the delays here are for. A partition moves when its owner lets go, and the next in line is served;
@@ -21,12 +21,16 @@
 mod assignment;
 mod counted;
 mod partition;
+mod view;
 
 pub use assignment::{Duty, Place, duties};
 pub use counted::counted;
 
 use crate::{
-    ports::members::{MemberReport, Members, Role},
+    ports::{
+        StoreError,
+        members::{MemberReport, Members, Role},
+    },
     tally::Tally,
 };
 use partition::Partition;
@@ -37,6 +41,7 @@ use std::{
 };
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
+use view::View;
 
 /// How often a member asks who is alive.
 const LOOK: Duration = Duration::from_secs(1);
@@ -73,12 +78,10 @@ where
     S: Future<Output = ()> + Send + 'static,
 {
     let mut partitions: BTreeMap<u16, Partition> = BTreeMap::new();
-    // Until others are known of there is nobody else: the broker says who is right.
-    let mut alive = BTreeSet::from([membership.me.clone()]);
+    let mut view = View::of(&membership.me);
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut looks = 0_u32;
-    let mut readable = true;
     loop {
         tokio::select! {
             biased;
@@ -87,8 +90,8 @@ where
                 let (first, beats) = (partitions.is_empty(), looks.is_multiple_of(LOOKS_PER_BEAT));
                 looks = looks.wrapping_add(1);
                 let until = Instant::now() + PATIENCE;
-                if membership.look_around(beats, until, &mut alive, &mut readable).await || first {
-                    apply(&membership, &alive, &mut partitions, &serve_one);
+                if membership.look_around(beats, until, &mut view).await || first {
+                    apply(&membership, view.alive(), &mut partitions, &serve_one);
                 }
                 if beats {
                     membership.report(until).await;
@@ -142,19 +145,14 @@ async fn next_move(partitions: &BTreeMap<u16, Partition>) {
 }
 
 impl Membership {
-    /// Asks who is alive, and says so of itself; where that fails, what was known stays. Whether anybody came or went.
-    async fn look_around(
-        &self,
-        beats: bool,
-        until: Instant,
-        alive: &mut BTreeSet<String>,
-        readable: &mut bool,
-    ) -> bool {
+    /// Asks who is alive, then says so of itself; where that fails, what was known stays. Whether anybody came or went.
+    async fn look_around(&self, beats: bool, until: Instant, view: &mut View) -> bool {
         let asking = async {
+            let found = self.members.alive(self.role).await?;
             if beats {
                 self.members.beat(self.role, &self.me, LIFE).await?;
             }
-            self.members.alive(self.role).await
+            Ok::<_, StoreError>(found)
         };
         let found = match tokio::time::timeout_at(until, asking).await {
             Ok(Ok(found)) => Ok(found),
@@ -163,18 +161,17 @@ impl Membership {
         };
         match found {
             Ok(found) => {
-                let mut found: BTreeSet<String> = found.into_iter().collect();
-                found.insert(self.me.clone());
-                *readable = true;
-                let changed = found != *alive;
+                let changed = view.read(found, Instant::now());
+                if beats {
+                    view.said_so(Instant::now());
+                }
                 if changed {
-                    tracing::info!(role = self.role.as_str(), members = found.len(), "the members changed");
-                    *alive = found;
+                    tracing::info!(role = self.role.as_str(), members = view.alive().len(), "the members changed");
                 }
                 changed
             }
             Err(reason) => {
-                if std::mem::replace(readable, false) {
+                if view.is_unreadable() {
                     tracing::warn!(reason, "can't read who is alive; keeping the last view");
                 }
                 false

@@ -204,6 +204,36 @@ async fn who_loses_sight_of_the_others_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_that_lost_its_memory_is_not_believed() {
+    let mut world = World::new();
+    for me in ["a", "b", "c"] {
+        world.start(me);
+        pass(Duration::from_millis(700)).await;
+    }
+    pass(2 * REBALANCED).await;
+    let before = world.lines.served();
+    for _ in 0..3 {
+        world.room.until.lock().unwrap().clear();
+        for _ in 0..50 {
+            pass(Duration::from_millis(300)).await;
+            assert_eq!(world.lines.served(), before);
+        }
+    }
+    // And away, and empty when it comes back.
+    world.room.away.store(true, Ordering::Relaxed);
+    pass(Duration::from_secs(60)).await;
+    world.room.until.lock().unwrap().clear();
+    world.room.away.store(false, Ordering::Relaxed);
+    for _ in 0..50 {
+        pass(Duration::from_millis(300)).await;
+        assert_eq!(world.lines.served(), before);
+    }
+    world.kill("b");
+    pass(2 * REBALANCED).await;
+    world.assert_balanced("b was killed after that");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_owner_whose_connection_was_lost_for_a_moment_is_served_again() {
     let mut world = World::new();
     ["a", "b", "c"].iter().for_each(|me| world.start(me));

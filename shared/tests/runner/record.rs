@@ -7,7 +7,7 @@ use shared::{
     ports::{
         StoreError, Stored,
         queue::{Message, QueueName},
-        suspects::{Noted, Suspects},
+        suspects::{Cause, Noted, Suspects},
     },
 };
 use std::{
@@ -107,7 +107,7 @@ impl Suspects for Record {
         Ok(())
     }
 
-    async fn give_up(&self, queue: QueueName, message: &Message, _: Timestamp) -> Stored<()> {
+    async fn give_up(&self, queue: QueueName, message: &Message, _: Cause, _: Timestamp) -> Stored<()> {
         self.answers("giving up", &self.takes_no_letters)?;
         self.lock().insert(key(queue, message), (Noted::GivenUp, String::new()));
         self.log.say("give-up", &message.id);

@@ -1,14 +1,18 @@
 //! Notes on deliveries that may kill whoever handles them.
 
-use super::record::{NOW, RecordHarness};
+use super::record::{NOW, RecordHarness, event};
 use bytes::Bytes;
 use shared::ports::{
+    dead_letters::{Allowed, LetterFilter, Prospect, Replay},
+    listing::Page,
     queue::{Message, QueueName},
-    suspects::Noted,
+    suspects::{Cause, Noted},
 };
 
 const QUEUE: QueueName = QueueName::Inbound(3);
 const LETTERS: &str = "SELECT reason || '|' || state || '|' || kind || '|' || body FROM dead_letters";
+const LETTER: &str =
+    r#"kills_consumer|open|event|{"queue":"inbound.03","type":"message","schema":1,"body":"{\"never\":\"parsed\""}"#;
 
 fn message(id: &str) -> Message {
     let body = Bytes::from_static(b"{\"never\":\"parsed\"");
@@ -21,8 +25,8 @@ async fn note(record: &dyn RecordHarness, queue: QueueName, id: &str, process: &
 
 /// Each process counts once, and what it noted itself doesn't count against it.
 pub async fn notes_are_counted_by_process(record: &dyn RecordHarness) {
-    for (process, before) in [("a", 0), ("a", 0), ("b", 1), ("c", 2), ("c", 2), ("d", 3)] {
-        assert_eq!(note(record, QUEUE, "1", process).await, Noted::Open(before), "{process}");
+    for (process, others) in [("a", 0), ("a", 0), ("b", 1), ("a", 1), ("b", 1), ("c", 2), ("c", 2), ("d", 3)] {
+        assert_eq!(note(record, QUEUE, "1", process).await, Noted::Open(others), "{process}");
     }
     assert_eq!(note(record, QUEUE, "2", "d").await, Noted::Open(0), "another message");
     assert_eq!(note(record, QueueName::Statuses, "1", "d").await, Noted::Open(0), "another queue");
@@ -45,17 +49,43 @@ pub async fn what_is_given_up_is_one_letter(record: &dyn RecordHarness) {
     let suspects = &record.ports().suspects;
     note(record, QUEUE, "1", "a").await;
     for _ in 0..2 {
-        suspects.give_up(QUEUE, &message("1"), NOW).await.expect("given up");
+        suspects.give_up(QUEUE, &message("1"), Cause::Kills, NOW).await.expect("given up");
         suspects.strike_out(QUEUE, &message("1")).await.expect("struck out");
         assert_eq!(note(record, QUEUE, "1", "b").await, Noted::GivenUp);
     }
-    let letters = record.texts(LETTERS).await;
-    assert_eq!(letters, [r#"kills_consumer|open|event|"{\"never\":\"parsed\"""#]);
+    assert_eq!(record.texts(LETTERS).await, [LETTER]);
+}
+
+/// The ledger has the job: its number's owner finds it there, and no letter says otherwise.
+pub async fn what_rings_for_a_job_leaves_no_letter(record: &dyn RecordHarness) {
+    let (suspects, queue) = (&record.ports().suspects, QueueName::Outbound(3));
+    suspects.give_up(queue, &message("1"), Cause::Kills, NOW).await.expect("given up");
+    assert_eq!(note(record, queue, "1", "a").await, Noted::GivenUp);
+    assert!(record.texts(LETTERS).await.is_empty());
+}
+
+/// Nobody knows what came after it, so by force only; then it is handled anew, and may be found out anew.
+pub async fn what_was_given_up_is_replayed_by_force_only(record: &dyn RecordHarness) {
+    let event = event("ann", "1").build().message;
+    let body = Bytes::from(serde_json::to_vec(&event).expect("JSON"));
+    let message = Message { id: event.event_id.as_str().into(), body, ..message("") };
+    let ports = record.ports();
+    ports.suspects.give_up(QUEUE, &message, Cause::Kills, NOW).await.expect("given up");
+    let page = Page { limit: 10, after: None };
+    let letters = ports.dead_letters.list(&LetterFilter::default(), &page).await.expect("letters").items;
+    let ids = [letters[0].id.clone()];
+    let replay = |force| ports.dead_letters.replay(&ids, Allowed { may_duplicate: false, force }, NOW);
+    let left = replay(false).await.expect("judged");
+    assert!(matches!(left[0].1, Replay::Left(Prospect::SessionMovedOn)), "{left:?}");
+    let replayed = replay(true).await.expect("replayed");
+    assert!(matches!(&replayed[0].1, Replay::Event(again) if again.event_id == event.event_id), "{replayed:?}");
+    let noted = ports.suspects.note(QUEUE, &message, "a", NOW).await.expect("noted");
+    assert_eq!(noted, Noted::Open(0));
 }
 
 /// What panics in a process that never noted it.
 pub async fn what_was_never_noted_can_be_given_up(record: &dyn RecordHarness) {
-    record.ports().suspects.give_up(QUEUE, &message("1"), NOW).await.expect("given up");
+    record.ports().suspects.give_up(QUEUE, &message("1"), Cause::Panics, NOW).await.expect("given up");
     assert_eq!(note(record, QUEUE, "1", "a").await, Noted::GivenUp);
     assert_eq!(record.texts(LETTERS).await.len(), 1);
 }

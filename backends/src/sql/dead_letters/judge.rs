@@ -4,6 +4,7 @@ use super::column;
 use crate::sql::rows::{corrupt, list};
 use flow_engine::Content;
 use sea_orm::{DbErr, QueryResult};
+use serde::Deserialize;
 use shared::{
     Timestamp,
     event::InboundMessage,
@@ -73,10 +74,16 @@ fn judged(row: &QueryResult, now: Timestamp) -> Result<Judged, DbErr> {
     }
 }
 
-/// The event of a letter. One that was given up unparsed is a text in its letter.
+/// The event of a letter.
 fn event(body: &str) -> Option<Box<InboundMessage>> {
-    let unparsed = serde_json::from_str::<String>(body).ok();
-    serde_json::from_str(unparsed.as_deref().unwrap_or(body)).ok()
+    let unparsed = serde_json::from_str::<Unparsed>(body).ok();
+    serde_json::from_str(unparsed.as_ref().map_or(body, |letter| &letter.body)).ok()
+}
+
+/// What a letter holds that was written without looking into its message.
+#[derive(Deserialize)]
+struct Unparsed {
+    body: String,
 }
 
 fn of_job(row: &QueryResult, now: Timestamp) -> Result<Facts, DbErr> {
@@ -95,14 +102,16 @@ fn of_job(row: &QueryResult, now: Timestamp) -> Result<Facts, DbErr> {
 /// Without an event that can be read nobody knows which number it was for.
 fn of_event(row: &QueryResult, event: Option<&InboundMessage>, now: Timestamp) -> Result<Facts, DbErr> {
     let state: Option<String> = column(row, "message_state")?;
+    // A letter that was written unparsed names neither number nor recipient. Whether the number is known shows when its event
+    // is handled; what came after it nobody knows, so it is replayed by force only.
+    let unparsed = column::<Option<String>>(row, "phone_number_id")?.is_none();
     let own = event.map(|event| Timestamp(event.sent_at.saturating_mul(1000)));
     Ok(Facts {
         dead: is_open(row)? && state.as_deref() != Some("handled"),
-        // A letter that was written unparsed names no number; whether it is known shows when its event is handled.
-        number: event.is_some() && (has_number(row)? || column::<Option<String>>(row, "phone_number_id")?.is_none()),
+        number: event.is_some() && (unparsed || has_number(row)?),
         window: in_window(last_message(row)?.max(own), now),
         unknown: false,
-        moved_on: column(row, "answered_since")?,
+        moved_on: unparsed || column(row, "answered_since")?,
     })
 }
 

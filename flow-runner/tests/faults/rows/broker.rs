@@ -2,14 +2,15 @@
 
 use crate::{
     private::{Kind, Private},
-    scene::Scene,
+    scene::{PROBE, Scene},
     support::{
-        NUMBER, PATIENCE, crowd,
+        NUMBER, PATIENCE,
         fleet::{Member, Role, Urls},
         report::{BACK, Row, assert_in_time},
+        stage::says,
     },
 };
-use std::{process::Stdio, time::Duration};
+use std::{io::Write as _, process::Stdio, time::Duration};
 use testkit::proxy::{Proxy, Way};
 
 /// A callback that can't be kept is refused within this.
@@ -170,10 +171,10 @@ async fn row_08_under_a_disk_alarm_callbacks_are_refused_and_the_backlog_drains(
 #[ignore = "has a broker of its own: run by `./dev faults`"]
 async fn row_09_a_full_inbound_queue_refuses_and_a_full_outbound_queue_holds_nobody_up() {
     let (broker, mut scene) = scene(&[]).await;
-    let (_gateway, mut workers, sender) = scene.begin(1).await;
+    let (gateway, mut workers, sender) = scene.begin(1).await;
     // Another tenant's number whose jobs lie in the same outbound queue.
     let other = other_number();
-    add_number(&scene, &other);
+    add_tenant(&scene, &gateway, &other).await;
     let prefix = scene.fleet.prefix().to_owned();
     let full = |direction: &str| format!("^{prefix}\\.{direction}\\.");
     let most = r#"{"max-length":5}"#;
@@ -189,7 +190,7 @@ async fn row_09_a_full_inbound_queue_refuses_and_a_full_outbound_queue_holds_nob
     let _worker = scene.fleet.start(Role::Worker, &[]).await;
     scene.until("SELECT CASE WHEN count(*) > 100 THEN 'many' END FROM jobs WHERE state = 'queued'", "many").await;
     let ann = whatsapp_simulator::User::phone("447700900001");
-    scene.writes_to(&other, &ann, "probe").await;
+    scene.writes_to(&other, &ann, PROBE).await;
     let _sender = scene.fleet.start(Role::Sender, &[]).await;
     let began = tokio::time::Instant::now();
     crate::support::until("the other number's answer", || scene.simulator.sends().iter().any(|sent| sent.is_for(&ann)))
@@ -208,14 +209,18 @@ fn other_number() -> String {
     numbers.into_iter().find(|number| partition(number) == partition(NUMBER)).expect("there is one")
 }
 
-fn add_number(scene: &Scene, number: &str) {
-    use std::io::Write as _;
-    let mut adding = scene.fleet.command(&["numbers", "add", number, "--account", "default"], &[]);
+/// An account of its own with this number, and a flow that answers.
+async fn add_tenant(scene: &Scene, gateway: &Member, number: &str) {
+    let made = scene.fleet.command(&["accounts", "create", "other", "--json"], &[]).output().expect("it runs");
+    let account: serde_json::Value = serde_json::from_slice(&made.stdout).expect("JSON");
+    let id = account["accountId"].as_str().expect("an id");
+    let mut adding = scene.fleet.command(&["numbers", "add", number, "--account", id], &[]);
     let mut adding = adding.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it runs");
     let mut stdin = adding.stdin.take().expect("its input");
     stdin.write_all(crate::support::TOKEN.as_bytes()).expect("written");
     drop(stdin);
     assert!(adding.wait().expect("it ends").success());
+    scene.save_flow(gateway, account["apiKey"].as_str().expect("a key"), "Probe", PROBE, says(PROBE)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -274,6 +279,5 @@ async fn row_20_a_queue_deleted_under_its_consumer_is_made_again_and_somebody_is
     assert_eq!(scene.assert_exact().await, 0, "jobs were sent twice");
     let log = workers[0].log();
     assert!(log.contains("inbound.03") && log.contains("deleted"), "nobody was told: {log}");
-    crowd::wait_for_jobs(&scene.simulator, 1, PATIENCE).await;
     Row { number: 20, fault: "queues deleted under their consumers", holds: "E", bound: BACK }.held(took, "");
 }

@@ -54,6 +54,8 @@ async fn row_44_callbacks_that_come_ten_times_and_out_of_order_are_one() {
     scene.write(30, 8, 10, Duration::from_millis(100));
     assert_eq!(scene.assert_exact().await, 0, "jobs were sent twice");
     let handled = scene.fleet.database.ask("SELECT count(*) FROM messages WHERE state = 'handled'");
+    // Everybody's, and one to each partition before.
+    assert_eq!(handled, (30 * 8 + 16).to_string());
     let row = Row { number: 44, fault: "every callback ten times, out of order", holds: "E", bound: None };
     row.held(Duration::ZERO, &format!("{handled} messages of ten copies each"));
 }

@@ -79,5 +79,7 @@ async fn row_40_clocks_that_jump_by_an_hour_break_nothing() {
         longest = longest.max(scene.until_served().await);
     }
     assert_eq!(scene.assert_exact().await, 0, "jobs were sent twice");
+    let jumped = "SELECT max(claimed_at) - min(claimed_at) > 5400000 FROM jobs";
+    assert_eq!(scene.fleet.database.ask(jumped), "t", "no clock jumped");
     Row { number: 40, fault: "clocks jump by ±1 h", holds: "E D O", bound: BACK }.held(longest, "");
 }

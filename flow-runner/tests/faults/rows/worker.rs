@@ -4,7 +4,7 @@ use crate::{
     scene::Scene,
     support::{
         PATIENCE,
-        fleet::{Role, Urls},
+        fleet::{PARTITIONS, Role, Urls},
         report::Row,
     },
 };
@@ -73,7 +73,11 @@ async fn row_14_a_message_that_kills_its_consumer_is_given_up_and_nothing_innoce
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let kim = User::phone("447700900014");
+    // And its own queue most of all: more than a process prefetches.
+    let partition = shared::partition::of("447700900014", PARTITIONS);
+    scene.probe(partition, 200).await;
     scene.writes_to(crate::support::NUMBER, &kim, "kill me now").await;
+    scene.probe(partition, 100).await;
     for text in ["begin", "next"] {
         scene.writes_to(crate::support::NUMBER, &kim, text).await;
     }

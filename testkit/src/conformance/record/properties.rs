@@ -167,6 +167,8 @@ macro_rules! record_conformance {
             notes_are_counted_by_process
             what_is_struck_out_is_as_if_it_had_never_been_noted
             what_is_given_up_is_one_letter
+            what_rings_for_a_job_leaves_no_letter
+            what_was_given_up_is_replayed_by_force_only
             what_was_never_noted_can_be_given_up
             messages_without_an_id_are_told_apart_by_what_is_in_them
             a_record_that_is_there_says_so
