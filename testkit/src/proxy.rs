@@ -1,6 +1,13 @@
 //! A TCP proxy that can be cut and held up, one way or both: the network between a process and a server.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -36,6 +43,7 @@ pub enum Way {
 pub struct Proxy {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
+    traps: Arc<Traps>,
     accepting: JoinHandle<()>,
 }
 
@@ -45,13 +53,14 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (mode, seen) = watch::channel(Mode::default());
-        let server = server.to_owned();
+        let (server, traps) = (server.to_owned(), Arc::new(Traps::default()));
+        let set = traps.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(relay(client, server.clone(), seen.clone()));
+                tokio::spawn(relay(client, server.clone(), seen.clone(), set.clone()));
             }
         });
-        Ok(Self { address, mode, accepting })
+        Ok(Self { address, mode, traps, accepting })
     }
 
     /// Stands before the server of a URL; the URL that leads through it.
@@ -62,6 +71,17 @@ impl Proxy {
         let proxy = Self::to(&url[start..end]).await?;
         let through = format!("{}{}{}", &url[..start], proxy.address, &url[end..]);
         Ok((proxy, through))
+    }
+
+    /// The next so many times a client says this, the server gets it, does it, and its answer is lost with the connection.
+    pub fn lose_answers_to(&self, said: &'static str, times: usize) {
+        *self.traps.0.lock().unwrap_or_else(PoisonError::into_inner) = (said.as_bytes(), times);
+    }
+
+    /// How many of those are still to come.
+    #[must_use]
+    pub fn answers_to_lose(&self) -> usize {
+        self.traps.0.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 
     /// Drops every connection; new ones are taken.
@@ -84,6 +104,22 @@ impl Proxy {
     }
 }
 
+/// How long a server has for what it is not to answer.
+const DOES_IT: Duration = Duration::from_millis(100);
+
+/// What must be said for a connection to be lost, and how many times more.
+#[derive(Debug, Default)]
+struct Traps(Mutex<(&'static [u8], usize)>);
+
+impl Traps {
+    fn springs(&self, said: &[u8]) -> bool {
+        let mut trap = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let springs = trap.1 > 0 && said.windows(trap.0.len().max(1)).any(|part| part == trap.0);
+        trap.1 -= usize::from(springs);
+        springs
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();
@@ -91,7 +127,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn relay(client: TcpStream, server: String, mode: watch::Receiver<Mode>) {
+async fn relay(client: TcpStream, server: String, mode: watch::Receiver<Mode>, traps: Arc<Traps>) {
     let (generation, mut ended) = (mode.borrow().generation, mode.clone());
     let Ok(server) = TcpStream::connect(server).await else { return };
     // What is relayed must not be slower than what it stands for.
@@ -99,10 +135,11 @@ async fn relay(client: TcpStream, server: String, mode: watch::Receiver<Mode>) {
         return;
     }
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    let trapped = AtomicBool::new(false);
     tokio::select! {
         _ = ended.wait_for(|mode| mode.generation != generation) => {}
-        () = one_way(from_client, to_server, mode.clone(), |mode| mode.holds_client) => {}
-        () = one_way(from_server, to_client, mode, |mode| mode.holds_server) => {}
+        () = one_way(from_client, to_server, mode.clone(), |mode| mode.holds_client, &trapped, Some(&*traps)) => {}
+        () = one_way(from_server, to_client, mode, |mode| mode.holds_server, &trapped, None) => {}
     }
 }
 
@@ -111,11 +148,23 @@ async fn one_way(
     mut to: OwnedWriteHalf,
     mut mode: watch::Receiver<Mode>,
     holds: impl Fn(&Mode) -> bool,
+    trapped: &AtomicBool,
+    traps: Option<&Traps>,
 ) {
     let mut buffer = vec![0; 65_536];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        let springs = traps.is_some_and(|traps| traps.springs(&buffer[..read]));
+        if springs {
+            trapped.store(true, Ordering::Relaxed);
+        } else if trapped.load(Ordering::Relaxed) {
+            // What the server answers is lost.
+            continue;
+        }
         if mode.wait_for(|mode| !holds(mode)).await.is_err() || to.write_all(&buffer[..read]).await.is_err() {
             return;
+        }
+        if springs {
+            return tokio::time::sleep(DOES_IT).await;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The queues and who serves them, and what each number still has to send.
 //!
 //! What lies in a queue the broker knows; whom it serves, how fast that goes and how old what waits is, only the processes
-//! themselves. They tell it to each other with their beats, so it is up to 3 s old.
+//! themselves. They tell it twice a second.
 
 use anyhow::{Context, bail};
 use backends::Backends;

@@ -212,12 +212,6 @@ impl Scene {
         }
     }
 
-    /// Waits until so many messages more have been sent.
-    pub async fn until_sent_more(&self, more: u64) {
-        let before = self.simulator.sends_count();
-        crate::support::until("more is sent", || self.simulator.sends_count() >= before + more).await;
-    }
-
     /// Somebody writes to a number; the callback is taken.
     pub async fn writes_to(&self, number: &str, who: &User, text: &str) {
         let wamid = self.simulator.next_wamid(who);

@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-/// After a change who stands by comes in (again) this late: behind the owner, who may have seen the change 1 s later.
-const STAND_BY_AFTER: Duration = Duration::from_millis(1500);
+/// After a change who stands by comes in (again) this late: behind the owner, who may have seen the change half a second
+/// later.
+const STAND_BY_AFTER: Duration = Duration::from_secs(1);
 /// And who is to let go does so this late: whoever is to come next is in line by then.
-const LET_GO_AFTER: Duration = Duration::from_secs(3);
+const LET_GO_AFTER: Duration = Duration::from_secs(2);
 /// Who stands by comes in again this often: should it be served although the owner is alive, whose connection was lost for a
 /// moment, then the owner is next in line.
 const STAND_BY_ANEW: Duration = Duration::from_secs(30);

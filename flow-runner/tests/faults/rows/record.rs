@@ -9,7 +9,7 @@ use crate::{
     },
 };
 use std::{process::Command, time::Duration};
-use testkit::proxy::{Proxy, Way};
+use testkit::proxy::Proxy;
 
 /// How long the database is away in row 37, in seconds, unless `FAULTS_OUTAGE` says otherwise. A queue is given back in it.
 const OUTAGE: u64 = 40;
@@ -22,14 +22,9 @@ async fn row_27_a_commit_whose_answer_is_lost_is_done_once() {
     let worker = scene.fleet.start(Role::Worker, &[("DATABASE_URL", &through)]).await;
     scene.until_served().await;
     scene.write(60, 25, 1, Duration::from_millis(300));
-    for _ in 0..8 {
-        // Commits that are under way arrive and are done; what the database says to them does not come back.
-        scene.until_sent_more(60).await;
-        proxy.hold(Way::ToClient, true);
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        proxy.cut();
-        proxy.hold(Way::ToClient, false);
-    }
+    scene.until_sent(0.1).await;
+    proxy.lose_answers_to("COMMIT", 8);
+    crate::support::until("eight answers are lost", || proxy.answers_to_lose() == 0).await;
     let took = scene.until_served().await;
     assert_eq!(scene.assert_exact().await, 0, "jobs were sent twice");
     let duplicates = scene.fleet.metric(&worker, "flow_runner_events_total{result=\"duplicate\"}").await;
