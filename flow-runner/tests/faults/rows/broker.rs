@@ -171,7 +171,7 @@ async fn row_08_under_a_disk_alarm_callbacks_are_refused_and_the_backlog_drains(
 #[ignore = "has a broker of its own: run by `./dev faults`"]
 async fn row_09_a_full_inbound_queue_refuses_and_a_full_outbound_queue_holds_nobody_up() {
     let (broker, mut scene) = scene(&[]).await;
-    let (gateway, mut workers, sender) = scene.begin(1).await;
+    let (gateway, mut workers, mut sender) = scene.begin(1).await;
     // Another tenant's number whose jobs lie in the same outbound queue.
     let other = other_number();
     add_tenant(&scene, &gateway, &other).await;
@@ -186,7 +186,9 @@ async fn row_09_a_full_inbound_queue_refuses_and_a_full_outbound_queue_holds_nob
     broker.rabbitmqctl(&["clear_policy", "full"]);
 
     broker.rabbitmqctl(&["set_policy", "--apply-to", "queues", "full", &full("outbound"), r#"{"max-length":1}"#]);
-    sender.kill();
+    // In order, so that nobody waits for the one who is gone: this is about queues that are full.
+    sender.signal("TERM");
+    sender.until_ended(PATIENCE).await;
     let _worker = scene.fleet.start(Role::Worker, &[]).await;
     scene.until("SELECT CASE WHEN count(*) > 100 THEN 'many' END FROM jobs WHERE state = 'queued'", "many").await;
     let ann = whatsapp_simulator::User::phone("447700900001");

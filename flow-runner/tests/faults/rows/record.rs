@@ -45,8 +45,11 @@ async fn row_37_while_the_database_is_away_everything_waits_and_nothing_is_given
     let (gateway, mut workers, _sender) = scene.begin(0).await;
     workers.push(scene.fleet.start(Role::Worker, &[]).await);
     scene.until_served().await;
-    scene.write(30, 20, 1, Duration::from_millis(500));
-    scene.until_sent(0.2).await;
+    // Long enough that people write through all of it.
+    scene.write(60, 60, 1, Duration::from_secs(2));
+    scene.until_sent(0.1).await;
+    let deadlocks = locks(&scene).await;
+    assert!(scene.is_writing(), "nobody was writing any more");
     postgresql.stop();
     let away = tokio::time::Instant::now();
     let (status, _) = scene.one_callback().await;
@@ -57,7 +60,6 @@ async fn row_37_while_the_database_is_away_everything_waits_and_nothing_is_given
     postgresql.start_again();
     let took = scene.until_served().await;
     assert!(workers[0].log().contains("given back until it answers"), "no queue was given back");
-    let deadlocks = locks(&scene).await;
     assert_eq!(scene.assert_exact().await, 0, "jobs were sent twice");
     let row = Row { number: 37, fault: "PostgreSQL down; its tables locked", holds: "E, 0 dead-lettered", bound: BACK };
     row.held(took, &format!("away for {seconds} s; a lock held for 12 s; {deadlocks} deadlocks"));

@@ -4,12 +4,15 @@ use crate::{
     private::{Kind, Private},
     scene::Scene,
     support::{
+        API_KEY, NUMBER,
         fleet::{Role, Urls},
         report::{BACK, Row},
+        stage::{album, person},
+        until,
     },
 };
 use std::time::Duration;
-use whatsapp_simulator::PairLimit;
+use whatsapp_simulator::{PairLimit, User};
 
 /// A scene on a Redis of its own, with two workers.
 async fn with_redis(hit: impl AsyncFnOnce(&Private, &Scene) -> Duration, row: Row) {
@@ -140,26 +143,46 @@ async fn row_26_a_redis_that_became_a_replica_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "one of many: run by `./dev faults`"]
 async fn row_48_without_redis_sending_goes_on_and_no_limit_is_broken() {
+    const PEOPLE: usize = 60;
+    const PICTURES: usize = 30;
     let redis = Private::start(Kind::Redis);
     let urls = Urls { redis: redis.url.clone(), ..Urls::shared() };
-    let limits = [("WHATSAPP_NUMBER_RATE", "80"), ("WHATSAPP_PAIR_RATE", "on")];
-    let mut scene = Scene::new(&urls, &limits).await;
+    // What comes in counts too: that much is left free.
+    let mut scene = Scene::new(&urls, &[("WHATSAPP_NUMBER_RATE", "75"), ("WHATSAPP_PAIR_RATE", "on")]).await;
     scene.simulator.set_limits(80, PairLimit::Mild);
     let gateway = scene.gateway(&[]).await;
     scene.save_flows(&gateway).await;
+    scene.save_flow(&gateway, API_KEY, "Album", "album", album(PICTURES)).await;
     let _worker = scene.fleet.start(Role::Worker, &[]).await;
     let _senders = [scene.fleet.start(Role::Sender, &[]).await, scene.fleet.start(Role::Sender, &[]).await];
     scene.until_served().await;
-    // More a second than the number may send.
-    scene.write(150, 10, 1, Duration::from_millis(1_000));
-    scene.until_sent(0.2).await;
+    let people: Vec<_> = (0..PEOPLE).map(person).collect();
+    for who in &people {
+        scene.writes_to(NUMBER, who, "album").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let sent = async |part: usize| {
+        let count = (PEOPLE * PICTURES * part / 100) as u64;
+        until("sending goes on", || scene.simulator.sends_count() >= count).await;
+    };
+    sent(30).await;
     assert_eq!(redis.redis(&["FLUSHALL"]), "OK");
     redis.kill();
-    scene.until_sent(0.7).await;
+    sent(60).await;
     redis.start_again();
-    assert_eq!(scene.assert_exact().await, 0, "jobs were sent twice");
+    sent(100).await;
+    let pictures: Vec<String> = (0..PICTURES).map(|at| format!("Picture {at}")).collect();
+    let whole = |who| received(&scene, who).len() == PICTURES;
+    until("everybody has the whole album", || people.iter().all(whole)).await;
+    people.iter().for_each(|who| assert_eq!(received(&scene, who), pictures, "{who:?}"));
+    assert_eq!(scene.simulator.refusals().len(), 0, "{:?}", scene.simulator.refusals());
     let row = Row { number: 48, fault: "Redis gone while sending at the limit", holds: "L, 0 refusals", bound: None };
-    row.held(Duration::ZERO, &format!("{} sends, none refused", scene.simulator.sends_count()));
+    row.held(Duration::ZERO, &format!("{} sends at 75 a second, none refused", scene.simulator.sends_count()));
+}
+
+fn received(scene: &Scene, who: &User) -> Vec<String> {
+    let sends = scene.simulator.sends();
+    sends.iter().filter(|sent| sent.is_for(who)).map(|sent| sent.text().unwrap_or_default()).collect()
 }
 
 /// All of them are asked for the step where they stand.
