@@ -38,8 +38,11 @@ use shared::{
     settings::Settings,
     tally::Tally,
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// A process that is killed sooner dies of something else than what it was given.
+const STEADY: Duration = Duration::from_secs(5);
 
 /// Everything a process may need, behind its ports.
 #[derive(Clone)]
@@ -166,7 +169,7 @@ pub async fn connect(
         ledger: Arc::new(SqlLedger(db.clone())),
         status_clock: Arc::new(SqlStatusClock(db.clone())),
         suspects,
-        runner: Runner::new(ports, settings.worker.give_back_after),
+        runner: Runner::new(ports, settings.worker.give_back_after).steady_after(STEADY),
         dead_letters: Arc::new(SqlDeadLetters(db.clone())),
         recipients: Arc::new(SqlRecipients(db.clone())),
         messages: Arc::new(SqlMessages(db)),

@@ -141,6 +141,11 @@ impl<H: Handler> Handling<H> {
     }
 
     async fn try_alone(&self, message: &Message) -> Tried {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Tried::Ended(Handled::Stopped),
+            () = tokio::time::sleep_until(self.runner.steady_from) => {}
+        }
         let _floor = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Tried::Ended(Handled::Stopped),

@@ -20,7 +20,10 @@ use crate::{
 use async_trait::async_trait;
 use lanes::Lanes;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::{RwLock, watch};
+use tokio::{
+    sync::{RwLock, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long a lost queue waits before it is subscribed again: at first, at most.
@@ -75,6 +78,8 @@ pub struct Runner {
     give_back_after: Duration,
     /// Whether the record is away, so that no queue is worth holding on to: all are given back at once.
     record_away: Arc<watch::Sender<bool>>,
+    /// No suspect is tried before: a process that is killed sooner dies of something else.
+    steady_from: Instant,
     /// Names this process in notes.
     process: Arc<str>,
     /// Whoever handles a message has a share of it; whoever handles a suspect has all of it.
@@ -116,9 +121,18 @@ impl Runner {
             clock,
             give_back_after,
             record_away: Arc::new(watch::Sender::new(false)),
+            steady_from: Instant::now(),
             process: ids::fresh(),
             floor: Arc::default(),
         }
+    }
+
+    /// Has suspects tried only once this process has lived for so long, so that one which is killed again and again for
+    /// another reason blames none of them.
+    #[must_use]
+    pub fn steady_after(mut self, time: Duration) -> Self {
+        self.steady_from = Instant::now() + time;
+        self
     }
 
     /// What is counted here.
