@@ -56,12 +56,7 @@ impl Program {
     }
 
     fn settings(self, flags: Flags) -> Result<Settings, SettingsError> {
-        let overrides = Overrides { file: flags.config, ..Overrides::default() };
-        let settings = Settings::load(&overrides)?;
-        shared::telemetry::install_log("info");
-        for near in settings::near_misses(&overrides) {
-            tracing::warn!("{near}");
-        }
+        let settings = settings_and_log(&Overrides { file: flags.config, ..Overrides::default() })?;
         if embeds_anything(&settings) {
             return Err(SettingsError::Wrong(format!(
                 "{} works on servers: without AMQP_URL, or without a PostgreSQL in DATABASE_URL, queues or record are embedded \
@@ -71,6 +66,16 @@ impl Program {
         }
         Ok(settings)
     }
+}
+
+/// The settings of a process that serves, with its log begun: what was probably meant as a setting stands there.
+pub fn settings_and_log(overrides: &Overrides) -> Result<Settings, SettingsError> {
+    let settings = Settings::load(overrides)?;
+    shared::telemetry::install_log("info");
+    for near in settings::near_misses(overrides) {
+        tracing::warn!("{near}");
+    }
+    Ok(settings)
 }
 
 /// Runs to the end, and says what went wrong and how badly.

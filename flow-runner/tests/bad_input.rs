@@ -5,9 +5,10 @@ mod support;
 use serde_json::{Value, json};
 use std::time::Duration;
 use support::{
-    APP_SECRET, NUMBER, post, questions,
+    APP_SECRET, NUMBER, post,
     stage::{Stage, WORDS, person},
 };
+use testkit::questions;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     task::{JoinHandle, JoinSet},

@@ -5,7 +5,8 @@ mod support;
 
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
-use support::{Installation, PATIENCE, crowd, questions, relay::Relay, report::Row, whatsapp};
+use support::{Installation, PATIENCE, crowd, relay::Relay, report::Row, whatsapp};
+use testkit::questions;
 use whatsapp_simulator::Statuses;
 
 const NO_LIMITS: [(&str, &str); 2] = [("WHATSAPP_NUMBER_RATE", "0"), ("WHATSAPP_PAIR_RATE", "off")];

@@ -8,7 +8,7 @@ use anyhow::Context;
 use backends::program;
 use clap::ValueEnum;
 use shared::{
-    settings::{self, Settings, SettingsError},
+    settings::{Settings, SettingsError},
     shutdown::Signals,
 };
 
@@ -17,12 +17,8 @@ pub async fn run(flags: &SettingsArgs, args: &ServeArgs) -> anyhow::Result<()> {
     if let Some(listen) = args.listen {
         overrides = overrides.with("listen", listen.to_string(), "--listen");
     }
-    let settings = Settings::load(&overrides)?;
+    let settings = program::settings_and_log(&overrides)?;
     check_roles(&settings, &args.role)?;
-    shared::telemetry::install_log("info");
-    for near in settings::near_misses(&overrides) {
-        tracing::warn!("{near}");
-    }
     let signals = Signals::listen().context("can't listen for signals")?;
     let listener =
         shared::http::bind(settings.listen).with_context(|| format!("can't listen on {}", settings.listen))?;

@@ -5,7 +5,7 @@ use crate::support::{
     API_KEY, NUMBER, PATIENCE,
     crowd::{self, Delivery, Dice, Person},
     fleet::{Fleet, Member, PARTITIONS, Role, Urls},
-    post, questions,
+    post,
     stage::says,
     whatsapp,
 };
@@ -17,6 +17,7 @@ use std::{
     },
     time::Duration,
 };
+use testkit::questions;
 use tokio::{task::JoinHandle, time::Instant};
 use whatsapp_simulator::{Simulator, Statuses, User, UserMessage};
 

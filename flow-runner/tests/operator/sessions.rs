@@ -4,11 +4,11 @@ use crate::{
     done, items, refused, run, shown,
     support::{
         NUMBER,
-        questions::{self, TRIGGER},
         stage::{Stage, person},
     },
 };
 use serde_json::{Value, json};
+use testkit::questions::{self, TRIGGER};
 use whatsapp_simulator::User;
 
 /// A flow of three questions, and Kim, who is at the first.

@@ -3,11 +3,11 @@
 use crate::support::{
     Installation, PATIENCE,
     crowd::{self, Delivery, Dice},
-    questions,
     stage::{NO_LIMITS, Stage, album, person},
     until, without_limits,
 };
 use std::{sync::Arc, time::Duration};
+use testkit::questions;
 use whatsapp_simulator::{Config, FaultKind, Simulator, Statuses};
 
 const QUESTIONS: usize = 7;

@@ -1,10 +1,8 @@
 //! Many people who write at once, each callback delivered more than once, and what they must have received.
 
-use super::{
-    NUMBER, post,
-    questions::{Writes, expected},
-};
+use super::{NUMBER, post};
 use std::{collections::HashMap, sync::Arc, time::Duration};
+use testkit::questions::{Writes, fold};
 use tokio::task::JoinSet;
 use whatsapp_simulator::{SentMessage, Simulator, User, UserMessage};
 
@@ -109,9 +107,14 @@ pub fn job_of(sent: &SentMessage) -> String {
     tag.rsplit_once('.').expect("job and attempt").0.to_owned()
 }
 
+/// What somebody must receive.
+fn sends_to(person: &Person, questions: usize) -> Vec<String> {
+    fold(person.writes.iter().copied(), questions).sends
+}
+
 /// How many sends these people must receive.
 pub fn expected_count(people: &[Person], questions: usize) -> usize {
-    people.iter().map(|person| expected(&person.writes, questions).len()).sum()
+    people.iter().map(|person| sends_to(person, questions).len()).sum()
 }
 
 /// Everybody received exactly the right messages, in order, but for those that were `given_up` (who, what): each of
@@ -135,7 +138,7 @@ pub fn assert_exact(
         let phone = person.user.phone.as_deref().expect("a phone");
         let received = received.remove(phone).unwrap_or_default();
         let mut next = received.iter().peekable();
-        let mut due = expected(&person.writes, questions);
+        let mut due = sends_to(person, questions);
         due.retain(|text| {
             if next.peek() == Some(&text) {
                 next.next();

@@ -4,7 +4,6 @@
 pub mod crowd;
 pub mod embedded;
 pub mod fleet;
-pub mod questions;
 pub mod relay;
 pub mod report;
 pub mod servers;

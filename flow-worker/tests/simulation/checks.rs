@@ -1,7 +1,7 @@
 //! What must hold once everything is handled.
 
 use crate::{
-    flow::fold,
+    flow::QUESTIONS,
     people::Person,
     record::{Job, Rows},
     world::World,
@@ -12,6 +12,7 @@ use shared::{
     ports::queue::{Message, Publish},
 };
 use std::collections::BTreeSet;
+use testkit::questions::fold;
 
 /// What doesn't hold, if anything.
 pub fn hold(world: &World) -> Result<(), String> {
@@ -70,7 +71,7 @@ fn holds_for(person: &Person, messages: &[InboundMessage], rows: &Rows) -> Resul
     };
     let strangers = rows.messages.iter().find(|row| person.nth(row.wamid()).is_some() && row.recipient != **id);
     ensure(strangers.is_none(), || "a message is another's".to_owned())?;
-    let due = fold(order.iter().map(|nth| person.writes[*nth]));
+    let due = fold(order.iter().map(|nth| person.writes[*nth]), QUESTIONS);
     let jobs = in_lane(id, rows)?;
     let sends: Vec<String> = jobs.iter().map(|job| job.shows.clone()).collect();
     ensure(sends == due.sends, || format!("answered {sends:?}, due are {:?}", due.sends))?;

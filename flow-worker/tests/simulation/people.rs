@@ -2,7 +2,6 @@
 
 use crate::{
     dice::Dice,
-    flow::Writes,
     process::{PARTITIONS, Process, Through},
     settled::NUMBER,
     world::World,
@@ -19,6 +18,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicU32, Ordering},
 };
+use testkit::questions::Writes;
 use tokio::{task::JoinSet, time::sleep};
 
 const NAMES: [&str; 5] = ["ann", "ben", "cem", "dot", "eva"];

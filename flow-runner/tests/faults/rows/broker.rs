@@ -8,6 +8,7 @@ use crate::{
         fleet::{Member, Role, Urls},
         report::{BACK, Row, assert_in_time},
         stage::says,
+        until,
     },
 };
 use std::{io::Write as _, process::Stdio, time::Duration};
@@ -130,9 +131,7 @@ async fn alarm(row: Row, begin: &[&str], end: &[&str]) {
     let (gateway, mut workers, _sender) = scene.begin(1).await;
     workers.remove(0).kill();
     scene.write(30, 6, 1, Duration::ZERO);
-    while scene.is_writing() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("all is written", || !scene.is_writing()).await;
     broker.rabbitmqctl(begin);
     let longest = assert_refuses(&scene).await;
     let why = assert_says_why(&scene, &gateway).await;

@@ -1,12 +1,13 @@
 //! Row 38: a full disk under the embedded database. (Row 39, 1,000 × SIGKILL, is `exactness`.)
 
 use crate::support::{
-    Installation, crowd, post, questions,
+    Installation, crowd, post,
     report::{BACK, Row},
     stage::NO_LIMITS,
     whatsapp,
 };
 use std::{path::Path, process::Command, sync::Arc, time::Duration};
+use testkit::questions;
 use whatsapp_simulator::{Statuses, UserMessage};
 
 /// A file system of so many bytes, in memory.

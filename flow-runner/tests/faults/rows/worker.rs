@@ -3,9 +3,10 @@
 use crate::{
     scene::Scene,
     support::{
-        PATIENCE,
+        NUMBER, PATIENCE,
         fleet::{PARTITIONS, Role, Urls},
         report::Row,
+        until,
     },
 };
 use std::{os::unix::process::ExitStatusExt, time::Duration};
@@ -69,17 +70,15 @@ async fn row_14_a_message_that_kills_its_consumer_is_given_up_and_nothing_innoce
     let (_gateway, _none, _sender) = scene.begin(0).await;
     // Its queues fill up first, so that the killer is prefetched among many others.
     scene.write(40, 8, 1, Duration::ZERO);
-    while scene.is_writing() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("all is written", || !scene.is_writing()).await;
     let kim = User::phone("447700900014");
     // And its own queue most of all: more than a process prefetches.
     let partition = shared::partition::of("447700900014", PARTITIONS);
     scene.probe(partition, 200).await;
-    scene.writes_to(crate::support::NUMBER, &kim, "kill me now").await;
+    scene.writes_to(NUMBER, &kim, "kill me now").await;
     scene.probe(partition, 100).await;
     for text in ["begin", "next"] {
-        scene.writes_to(crate::support::NUMBER, &kim, text).await;
+        scene.writes_to(NUMBER, &kim, text).await;
     }
     let mut crashes = 0;
     loop {
@@ -97,10 +96,7 @@ async fn row_14_a_message_that_kills_its_consumer_is_given_up_and_nothing_innoce
     let _worker = scene.fleet.start(Role::Worker, &[]).await;
     scene.until_served().await;
     // The killer's own lane went on too: two answers of which nobody else knows.
-    crate::support::until("the lane goes on", || {
-        scene.simulator.sends().iter().filter(|sent| sent.is_for(&kim)).count() == 2
-    })
-    .await;
+    until("the lane goes on", || scene.simulator.sends().iter().filter(|sent| sent.is_for(&kim)).count() == 2).await;
     assert_eq!(scene.assert_exact_but(&[&kim]).await, 0, "jobs were sent twice");
     assert_eq!(scene.fleet.database.ask("SELECT reason, state FROM dead_letters"), "kills_consumer|open");
     assert!((6..=7).contains(&crashes), "{crashes} crashes");

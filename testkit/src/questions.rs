@@ -1,8 +1,9 @@
-//! A flow whose right answers can be told without an engine: questions in a row, each of which can be answered with
+//! A flow whose right answers can be told without an engine: questions in a circle, each of which can be answered with
 //! "next" (the next question) or "picture" (a picture, then the next question).
 
 use serde_json::{Value, json};
 
+/// Begins it.
 pub const TRIGGER: &str = "begin";
 
 /// So many questions; the last leads back to the first.
@@ -25,8 +26,11 @@ pub fn steps(questions: usize) -> Value {
 /// What somebody writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writes {
+    /// The trigger.
     Begin,
+    /// The first button.
     Next,
+    /// The second button.
     Picture,
 }
 
@@ -47,20 +51,30 @@ impl Writes {
     }
 }
 
-/// What is to be sent in answer to these, in order: the plain fold.
-pub fn expected(writes: &[Writes], questions: usize) -> Vec<String> {
-    let mut at = None;
+/// What must come of what somebody wrote.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// What is sent, in order.
+    pub sends: Vec<String>,
+    /// The step that waits for an answer.
+    pub step: Option<String>,
+}
+
+/// The plain fold. Whatever is written first begins.
+pub fn fold(writes: impl IntoIterator<Item = Writes>, questions: usize) -> Folded {
+    let mut at: Option<usize> = None;
     let mut sends = Vec::new();
     for write in writes {
-        match (write, at) {
-            (Writes::Begin, _) | (_, None) => at = Some(0),
-            (Writes::Next, Some(now)) => at = Some((now + 1) % questions),
+        let now = match (write, at) {
+            (Writes::Begin, _) | (_, None) => 0,
+            (Writes::Next, Some(now)) => (now + 1) % questions,
             (Writes::Picture, Some(now)) => {
                 sends.push(format!("Picture {now}"));
-                at = Some((now + 1) % questions);
+                (now + 1) % questions
             }
-        }
-        sends.push(format!("Question {}", at.unwrap_or_default()));
+        };
+        at = Some(now);
+        sends.push(format!("Question {now}"));
     }
-    sends
+    Folded { sends, step: at.map(|now| format!("q{now}")) }
 }
