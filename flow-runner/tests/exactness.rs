@@ -94,8 +94,10 @@ async fn killed(ground: Ground, kills: usize) -> String {
     });
     let mut dice = crowd::Dice(5);
     let mut open_claims = 0;
-    for _ in 0..kills {
-        tokio::time::sleep(Duration::from_millis(50 + dice.roll(400) as u64)).await;
+    for kill in 1..=kills {
+        // Now and then long enough for what was in hand at two kills to be tried again.
+        let life = 50 + dice.roll(400) + if kill % 50 == 0 { 6000 } else { 0 };
+        tokio::time::sleep(Duration::from_millis(life as u64)).await;
         installation.kill();
         let sending = installation.ask("SELECT count(*) FROM jobs WHERE state = 'sending'");
         open_claims += sending.parse::<usize>().expect("a number");

@@ -137,6 +137,13 @@ fn letter(queue: QueueName, message: &Message, cause: Cause, now: Timestamp) -> 
 
 #[async_trait]
 impl Suspects for SqlSuspects {
+    async fn is_noted(&self, queue: QueueName, message: &Message) -> Stored<bool> {
+        let sql = "SELECT 1 AS one FROM suspects WHERE queue = $1 AND message_id = $2 AND process <> $3 LIMIT 1";
+        let mut values = key(queue, message);
+        values.push(GIVEN_UP.into());
+        Ok(self.0.one("looking for notes on a suspect", sql, values).await?.is_some())
+    }
+
     async fn note(&self, queue: QueueName, message: &Message, process: &str, now: Timestamp) -> Stored<Noted> {
         self.0.write(Note { key: key(queue, message), process: process.to_owned(), now }).await
     }

@@ -64,6 +64,15 @@ impl Notes {
 
 #[async_trait]
 impl Suspects for Through {
+    async fn is_noted(&self, queue: QueueName, message: &Message) -> Stored<bool> {
+        let key = key(queue, message);
+        let looking = move |world: &Arc<World>| {
+            world.record.answers(world, "look for notes")?;
+            Ok(lock(&world.suspects.0).get(&key).is_some_and(|note| !note.by.is_empty()))
+        };
+        self.0.call("look for notes", looking).await
+    }
+
     async fn note(&self, queue: QueueName, message: &Message, process: &str, _: Timestamp) -> Stored<Noted> {
         let (key, name, process) = (key(queue, message), name_of(message).to_owned(), process.to_owned());
         let noting = move |world: &Arc<World>| {

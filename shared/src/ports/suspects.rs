@@ -29,6 +29,8 @@ pub enum Cause {
 /// The notes.
 #[async_trait]
 pub trait Suspects: Send + Sync {
+    /// Whether any process noted it and did not come to strike it out.
+    async fn is_noted(&self, queue: QueueName, message: &Message) -> Stored<bool>;
     /// Notes that `process` is about to handle it, and says what others noted before. A process has one note, however often
     /// it tries. The note is committed when this returns.
     async fn note(&self, queue: QueueName, message: &Message, process: &str, now: Timestamp) -> Stored<Noted>;

@@ -140,11 +140,28 @@ impl<H: Handler> Handling<H> {
         self.once(item).await
     }
 
+    /// Waits until this process has lived for a while if another one has a note on a suspect; how the try ended, if it did.
+    async fn until_steady_for(&self, message: &Message) -> Option<Tried> {
+        if Instant::now() >= self.runner.steady_from {
+            return None;
+        }
+        match self.runner.suspects.is_noted(self.queue, message).await {
+            Ok(false) => None,
+            Ok(true) => tokio::select! {
+                biased;
+                () = self.stop.cancelled() => Some(Tried::Ended(Handled::Stopped)),
+                () = tokio::time::sleep_until(self.runner.steady_from) => None,
+            },
+            Err(error) => {
+                tracing::warn!(queue = %self.queue, %error, "can't look for notes on a suspect; holding the message");
+                Some(Tried::Held)
+            }
+        }
+    }
+
     async fn try_alone(&self, message: &Message) -> Tried {
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => return Tried::Ended(Handled::Stopped),
-            () = tokio::time::sleep_until(self.runner.steady_from) => {}
+        if let Some(tried) = self.until_steady_for(message).await {
+            return tried;
         }
         let _floor = tokio::select! {
             biased;

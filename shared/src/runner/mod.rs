@@ -78,7 +78,7 @@ pub struct Runner {
     give_back_after: Duration,
     /// Whether the record is away, so that no queue is worth holding on to: all are given back at once.
     record_away: Arc<watch::Sender<bool>>,
-    /// No suspect is tried before: a process that is killed sooner dies of something else.
+    /// No suspect that was noted before is tried sooner: a process that is killed by then dies of something else.
     steady_from: Instant,
     /// Names this process in notes.
     process: Arc<str>,
@@ -127,8 +127,8 @@ impl Runner {
         }
     }
 
-    /// Has suspects tried only once this process has lived for so long, so that one which is killed again and again for
-    /// another reason blames none of them.
+    /// Has suspects that another process noted and did not strike out tried only once this process has lived for so long:
+    /// one that is killed again and again for another reason then blames each of them once at most.
     #[must_use]
     pub fn steady_after(mut self, time: Duration) -> Self {
         self.steady_from = Instant::now() + time;

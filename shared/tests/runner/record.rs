@@ -83,6 +83,11 @@ impl Record {
 
 #[async_trait]
 impl Suspects for Record {
+    async fn is_noted(&self, queue: QueueName, message: &Message) -> Stored<bool> {
+        self.answers("looking for notes", &self.away)?;
+        Ok(matches!(self.lock().get(&key(queue, message)), Some((Noted::Open(_), _))))
+    }
+
     async fn note(&self, queue: QueueName, message: &Message, process: &str, _: Timestamp) -> Stored<Noted> {
         self.answers("noting", &self.away)?;
         self.log.say("note", &message.id);

@@ -2,6 +2,7 @@
 
 use crate::world::{Act, GIVE_BACK, HERE, THERE, World, newer, pass, secs, unreadable};
 use shared::ports::suspects::Noted;
+use std::time::Duration;
 
 /// What happens to a suspect that is handled.
 const HANDLED: [&str; 6] = ["note", "decode", "begin", "done", "strike", "ack"];
@@ -31,6 +32,55 @@ async fn a_suspect_is_handled_alone_in_its_process_and_in_its_place() {
     assert!(world.record.notes().is_empty());
     here.end().await;
     there.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_others_noted_waits_until_the_process_is_steady_and_hinders_nobody_meanwhile() {
+    let world = World::new().steady_after(secs(5));
+    world.record.was_noted(HERE, "s1", Noted::Open(1));
+    world.came_back(HERE, "s1", 5);
+    world.came_back(HERE, "s2", 5);
+    world.came_back(THERE, "t1", 5);
+    world.publish(THERE, &["x1"]);
+    let (here, there) = (world.consume(HERE, 10), world.consume(THERE, 10));
+    pass(secs(4)).await;
+    assert_eq!(world.log.about("t1"), HANDLED, "nobody noted it");
+    assert_eq!(world.log.names("ack"), ["t1", "x1"]);
+    assert_eq!(world.log.about("s1"), Vec::<&str>::new(), "not even noted");
+    pass(secs(2)).await;
+    assert_eq!(world.log.names("ack"), ["t1", "x1", "s1", "s2"]);
+    world.came_back(HERE, "s3", 5);
+    world.record.was_noted(HERE, "s3", Noted::Open(1));
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(world.log.about("s3"), HANDLED, "steady from then on");
+    here.end().await;
+    there.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_until_the_process_is_steady_does_not_keep_it_from_ending() {
+    let world = World::new().steady_after(secs(5));
+    world.record.was_noted(HERE, "s1", Noted::Open(1));
+    world.came_back(HERE, "s1", 5);
+    let here = world.consume(HERE, 10);
+    pass(secs(1)).await;
+    assert_eq!(here.end().await, Duration::ZERO);
+    assert_eq!(world.broker.waiting(HERE), ["s1"]);
+    assert_eq!(world.record.notes(), [("s1".to_owned(), Noted::Open(1))], "no more was noted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_record_nobody_knows_whether_one_was_noted() {
+    let world = World::new().steady_after(secs(600));
+    world.came_back(HERE, "s1", 5);
+    world.record.away(true);
+    let here = world.consume(HERE, 10);
+    pass(secs(20)).await;
+    assert_eq!(world.log.about("s1"), Vec::<&str>::new());
+    world.record.away(false);
+    pass(secs(6)).await;
+    assert_eq!(world.log.about("s1"), HANDLED);
+    here.end().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -177,6 +177,11 @@ impl World {
         Self { log, broker, record, script, runner: Runner::new(ports, GIVE_BACK) }
     }
 
+    /// The process counts as steady only after so long.
+    pub fn steady_after(self, time: Duration) -> Self {
+        Self { runner: self.runner.steady_after(time), ..self }
+    }
+
     /// These messages come in, one behind the other.
     pub fn publish(&self, queue: QueueName, names: &[&str]) {
         names.iter().for_each(|name| self.broker.publish(queue, message(name), 0));

@@ -32,6 +32,21 @@ pub async fn notes_are_counted_by_process(record: &dyn RecordHarness) {
     assert_eq!(note(record, QueueName::Statuses, "1", "d").await, Noted::Open(0), "another queue");
 }
 
+/// Whoever looks for notes leaves none; that it was given up is no note.
+pub async fn notes_are_found_without_leaving_one(record: &dyn RecordHarness) {
+    let suspects = &record.ports().suspects;
+    let is_noted = async |queue, id| suspects.is_noted(queue, &message(id)).await.expect("looked");
+    assert!(!is_noted(QUEUE, "1").await);
+    assert_eq!(note(record, QUEUE, "1", "a").await, Noted::Open(0), "nobody noted it");
+    assert!(is_noted(QUEUE, "1").await);
+    assert!(!is_noted(QUEUE, "2").await, "another message");
+    assert!(!is_noted(QueueName::Statuses, "1").await, "another queue");
+    suspects.strike_out(QUEUE, &message("1")).await.expect("struck out");
+    assert!(!is_noted(QUEUE, "1").await);
+    suspects.give_up(QUEUE, &message("2"), Cause::Panics, NOW).await.expect("given up");
+    assert!(!is_noted(QUEUE, "2").await);
+}
+
 /// Nobody died of it.
 pub async fn what_is_struck_out_is_as_if_it_had_never_been_noted(record: &dyn RecordHarness) {
     let suspects = &record.ports().suspects;

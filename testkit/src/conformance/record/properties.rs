@@ -165,6 +165,7 @@ macro_rules! record_conformance {
         );
         $crate::record_conformance!(@each $harness; suspects:
             notes_are_counted_by_process
+            notes_are_found_without_leaving_one
             what_is_struck_out_is_as_if_it_had_never_been_noted
             what_is_given_up_is_one_letter
             what_rings_for_a_job_leaves_no_letter
