@@ -7,7 +7,7 @@ use crate::{
     ids::FlowId,
     input::Input,
     model::{FlowStatus, FlowVersion},
-    step::{Ran, Step, StepKind},
+    step::{Ran, Step, StepKind, TemplateMessage},
     time::Timestamp,
     transition::{Note, Send},
 };
@@ -166,11 +166,13 @@ impl<'a> Run<'a> {
     }
 
     fn send(&mut self, version: &FlowVersion, index: usize, content: Content) {
+        let step = &version.steps[index];
         self.sends.push(Send {
             flow_id: version.flow_id.clone(),
             flow_version: version.id,
-            step_id: version.steps[index].id.clone(),
+            step_id: step.id.clone(),
             content,
+            outside_window: step.outside_window.as_ref().map(TemplateMessage::content),
         });
     }
 

@@ -31,6 +31,8 @@ pub struct Send {
     pub step_id: StepId,
     /// The message.
     pub content: Content,
+    /// The template that goes out instead when the person last wrote more than 24 hours ago.
+    pub outside_window: Option<Content>,
 }
 
 /// One thing that happened in a run.

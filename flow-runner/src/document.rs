@@ -1,14 +1,13 @@
 //! Flow files: the original's document `{id, name, status, date, triggers, steps}`, or what the API answers.
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, SecondsFormat};
 use flow_engine::{
     Catalog, Flow, FlowId, FlowStatus, FlowVersion, Timestamp, VersionId, parse_triggers,
     validate::{self, Finding, Given, Report},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use shared::ports::flows::FlowRecord;
+use shared::{operator::iso, ports::flows::FlowRecord};
 use std::{collections::HashSet, fmt, fs, io::Read as _, path::Path};
 
 /// One flow of a file, as it is kept.
@@ -217,10 +216,4 @@ pub fn of(flow: &FlowRecord) -> Value {
         "triggers": triggers,
         "steps": flow.automation,
     })
-}
-
-/// ISO 8601 with milliseconds, as the original wrote dates.
-pub fn iso(at: Timestamp) -> String {
-    let time = DateTime::from_timestamp_millis(at.0).unwrap_or_default();
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

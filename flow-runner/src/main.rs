@@ -32,6 +32,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sessions(args) => commands::sessions::run(&cli.settings, args, output).await,
         Command::Messages(args) => commands::messages::run(&cli.settings, args, output).await,
         Command::DeadLetters(args) => commands::dead_letters::run(&cli.settings, args, output).await,
+        Command::Trace(args) => commands::trace::run(&cli.settings, args, output).await,
+        Command::Audit(args) => commands::audit::run(&cli.settings, &args, output).await,
         Command::Queues => commands::queues::run(&cli.settings, output).await,
         Command::Config(args) => commands::config::run(&cli.settings, &args, output),
         Command::Simulator(args) => {

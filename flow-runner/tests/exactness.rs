@@ -9,7 +9,8 @@ use support::{Installation, PATIENCE, crowd, relay::Relay, report::Row, whatsapp
 use testkit::questions;
 use whatsapp_simulator::Statuses;
 
-const NO_LIMITS: [(&str, &str); 2] = [("WHATSAPP_NUMBER_RATE", "0"), ("WHATSAPP_PAIR_RATE", "off")];
+const NO_LIMITS: [(&str, &str); 3] =
+    [("WHATSAPP_NUMBER_RATE", "0"), ("WHATSAPP_PAIR_RATE", "off"), ("SEND_CAP_PER_HOUR", "0")];
 const QUESTIONS: usize = 7;
 /// How long an outcome that is unknown waits for its status here.
 const WAIT: Duration = Duration::from_secs(8);

@@ -8,8 +8,12 @@ mod ending;
 mod failed_statuses;
 #[path = "sending/flows.rs"]
 mod flows;
+#[path = "sending/guards.rs"]
+mod guards;
 #[path = "sending/limits.rs"]
 mod limits;
+#[path = "sending/outage.rs"]
+mod outage;
 #[path = "sending/pausing.rs"]
 mod pausing;
 #[path = "sending/refusals.rs"]

@@ -25,6 +25,7 @@ use shared::{
         sessions::SessionRecord,
     },
     runner::{Handler, Unreadable, Verdict},
+    tally::Tally,
 };
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ pub(crate) struct Messages {
     pub hand_over: HandOver,
     pub ids: RecipientIds,
     pub rules: Rules,
+    pub tally: Arc<Tally>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -178,6 +180,7 @@ impl Messages {
             flow_version: send.flow_version,
             step_id: send.step_id.clone(),
             content: send.content.clone(),
+            outside_window: send.outside_window.clone(),
         });
         Advance {
             account_id: account.clone(),
@@ -198,6 +201,7 @@ impl Messages {
 
     fn record_advance(&self, message: &InboundMessage, loaded: &Loaded, transition: &Transition) {
         metrics::counter!("flow_runner_events_total", "result" => "committed").increment(1);
+        self.tally.came_in(&message.phone_number_id);
         let late = self.clock.now().since(message.received_at);
         metrics::histogram!("flow_runner_event_seconds").record(late.as_secs_f64());
         tracing::debug!(

@@ -97,6 +97,7 @@ impl Worker {
             hand_over: HandOver { publisher: ports.publisher.clone(), partitions: settings.partitions },
             ids: RecipientIds::new(&key),
             rules: Rules { session_ttl: settings.session_ttl },
+            tally: ports.runner.tally().clone(),
             clock: ports.clock.clone(),
         });
         let in_hand = Arc::new(InHand::new(ports.clock.clone()));

@@ -6,6 +6,9 @@ mod m20261122_000001_initial;
 mod m20261122_000002_embedded_queue;
 mod m20261122_000003_merged_recipients;
 mod m20261125_000004_suspects;
+mod m20261125_000005_sender;
+mod m20261125_000006_replays;
+mod m20261125_000007_trace;
 
 use sea_orm_migration::prelude::*;
 
@@ -21,6 +24,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_embedded_queue::Migration),
             Box::new(m20261122_000003_merged_recipients::Migration),
             Box::new(m20261125_000004_suspects::Migration),
+            Box::new(m20261125_000005_sender::Migration),
+            Box::new(m20261125_000006_replays::Migration),
+            Box::new(m20261125_000007_trace::Migration),
         ]
     }
 }

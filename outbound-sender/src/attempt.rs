@@ -1,15 +1,20 @@
 //! One attempt: claim, look at the lease, POST, settle.
 
-use crate::whatsapp::{Answer, Client, request};
+use crate::{
+    rules::SendRules,
+    whatsapp::{Answer, Client, Reply, request},
+};
+use flow_engine::Content;
 use serde_json::Value;
 use shared::{
     Clock, Timestamp,
     backoff::{self, Backoff},
-    error_table,
+    error_table::{self, Action, Scope},
     event::JobTag,
+    failpoint,
     fate::{Failure, Fate, Tries, fate},
     group_commit::Committer,
-    ids::JobId,
+    ids::{AccountId, JobId, PhoneNumberId},
     job::{ClaimedJob, JobRef},
     ports::{
         Stored,
@@ -32,17 +37,22 @@ pub(crate) struct Attempts {
     pub client: Client,
     pub clock: Arc<dyn Clock>,
     pub most: u32,
-    pub max_age: Duration,
+    pub rules: SendRules,
     pub unknown_wait: Duration,
 }
 
 /// What came of an attempt, for the lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attempted {
-    /// The job is over: sent, dead, or not ours to send. The lane moves on.
+    /// Meta took it. The lane moves on.
+    Sent {
+        /// It is a picture, video, sound or document, which takes its time to the phone.
+        media: bool,
+    },
+    /// The job is over: dead, or not ours to send. The lane moves on.
     Over,
     /// The same job again at that time.
-    Again { due_at: Timestamp, pair_refused: bool },
+    Again { due_at: Timestamp },
     /// A status must tell.
     Unknown { claimed_at: Timestamp, resends: i32 },
     /// An earlier job of the lane is open.
@@ -52,23 +62,73 @@ pub(crate) enum Attempted {
 }
 
 /// An attempt that has ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Attempt {
     /// What came of it.
     pub attempted: Attempted,
-    /// How far it got.
-    pub request: Request,
+    /// The request that was made, if one was.
+    pub call: Option<Call>,
 }
 
-/// How far a request got: what it cost of the limits.
+/// A request that was made.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// When, in boot time.
+    pub began: Duration,
+    /// How far it got.
+    pub reached: Reached,
+    /// Whose rate it met.
+    pub limited: Option<Limited>,
+    /// How long the API asks its account to wait.
+    pub account_waits: Option<Duration>,
+    /// Whose number it was.
+    pub account: AccountId,
+}
+
+/// How far a request got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Request {
-    /// There was none.
-    NotMade,
+pub(crate) enum Reached {
     /// It found no connection, so Meta counts nothing.
-    NotSent,
-    /// Meta may have counted it.
-    Posted,
+    Nobody,
+    /// Meta may have counted it, but gave no definite answer.
+    Somebody,
+    /// It was answered.
+    Meta {
+        /// The message was taken.
+        taken: bool,
+    },
+}
+
+/// A rate that a message met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limited {
+    Pair,
+    /// With what `Retry-After` asks for.
+    Of(Scope, Duration),
+}
+
+impl Call {
+    fn new(began: Duration, account: AccountId, reply: &Reply) -> Self {
+        let reached = match &reply.answer {
+            Answer::NotSent(_) => Reached::Nobody,
+            answer if answer.is_definite() => Reached::Meta { taken: matches!(answer, Answer::Accepted { .. }) },
+            _ => Reached::Somebody,
+        };
+        let limited = match &reply.answer {
+            Answer::Refused { code, transient, retry_after, .. } => match error_table::action(*code, *transient) {
+                Action::Pair => Some(Limited::Pair),
+                Action::RateLimited(scope) => Some(Limited::Of(scope, retry_after.unwrap_or_default())),
+                _ => None,
+            },
+            _ => None,
+        };
+        Self { began, reached, limited, account_waits: reply.account_waits, account }
+    }
+
+    /// Whether there was a definite answer.
+    pub fn answered(&self) -> bool {
+        matches!(self.reached, Reached::Meta { .. })
+    }
 }
 
 /// A claimed job, about to be posted.
@@ -90,14 +150,25 @@ impl Attempts {
     pub async fn attempt(&self, job: &JobRef, pair_refusals: u32) -> Stored<Attempt> {
         let ready = match self.prepare(job).await? {
             Prepared::Ready(ready) => ready,
-            Prepared::Not(attempted) => return Ok(Attempt { attempted, request: Request::NotMade }),
+            Prepared::Not(attempted) => return Ok(Attempt { attempted, call: None }),
         };
-        let posted_at = self.clock.boot();
-        let answer = self.client.send(&ready.number.id, &ready.number.access_token, &ready.body).await;
-        metrics::histogram!("flow_runner_send_seconds").record((self.clock.boot() - posted_at).as_secs_f64());
-        let request = if matches!(answer, Answer::NotSent(_)) { Request::NotSent } else { Request::Posted };
-        let attempted = self.settle(&ready.claimed, &ready.number, answer, ready.claimed_at, pair_refusals).await?;
-        Ok(Attempt { attempted, request })
+        failpoint::reached("sender.before_post");
+        let began = self.clock.boot();
+        let reply = self.client.send(&ready.number.id, &ready.number.access_token, &ready.body).await;
+        failpoint::reached("sender.after_post");
+        metrics::histogram!("flow_runner_send_seconds").record((self.clock.boot() - began).as_secs_f64());
+        let call = Call::new(began, ready.number.account_id.clone(), &reply);
+        let attempted =
+            self.settle(&ready.claimed, &ready.number, reply.answer, ready.claimed_at, pair_refusals).await?;
+        Ok(Attempt { attempted, call: Some(call) })
+    }
+
+    /// Whether the API answers: asks it for something harmless, with this number's token.
+    pub async fn api_answers(&self, number: &PhoneNumberId) -> bool {
+        match self.accounts.phone_number(number).await {
+            Ok(Some(number)) => self.client.answers(&number.id, &number.access_token).await,
+            Ok(None) | Err(_) => false,
+        }
     }
 
     /// Claims the job and finds out whether it is to be posted.
@@ -112,8 +183,8 @@ impl Attempts {
             ClaimOutcome::Gone => return Ok(Prepared::Not(Attempted::Over)),
         };
         let claimed_at = self.clock.now();
-        if claimed_at.since(claimed.created_at) > self.max_age {
-            return self.give_up(&claimed, "too_old", "older than SEND_MAX_AGE").await.map(Prepared::Not);
+        if let Some((reason, why)) = self.rules.refuse(&claimed, claimed_at) {
+            return self.give_up(&claimed, reason, why).await.map(Prepared::Not);
         }
         let Some(number) = number else {
             let due_at = claimed_at.plus(NO_NUMBER_WAIT);
@@ -125,7 +196,7 @@ impl Attempts {
             return Ok(Prepared::Not(Attempted::Paused));
         }
         let tag = JobTag { job: claimed.job.job_id.clone(), attempt: claimed.attempt }.to_string();
-        let body = request(&claimed, &tag);
+        let body = request(&claimed, self.rules.content(&claimed, claimed_at), &tag);
         if self.clock.boot() - asked > LEASE {
             let why = "the claim had run out before the POST";
             return self.again(&claimed, claimed_at, false, None, why).await.map(Prepared::Not);
@@ -147,7 +218,7 @@ impl Attempts {
                 let late = self.clock.now().since(claimed.created_at);
                 metrics::histogram!("flow_runner_reply_seconds").record(late.as_secs_f64());
                 self.write(claimed, Outcome::Sent { wamid }, None, None).await;
-                return Ok(Attempted::Over);
+                return Ok(Attempted::Sent { media: is_media(&claimed.content) });
             }
             Answer::Ambiguous(why) => return self.unknown(claimed, claimed_at, None, why).await,
             Answer::NotSent(why) => (Failure { code: None, transient: true, retry_after: None, definite: true }, why),
@@ -163,8 +234,7 @@ impl Attempts {
         match fate(&failure, tries, self.clock.now(), backoff::dice()) {
             Fate::Retry { due_at, spent } => {
                 let due_at = if spent { due_at } else { due_at.max(self.clock.now()) };
-                self.again(claimed, due_at, spent, code, &message).await?;
-                Ok(Attempted::Again { due_at, pair_refused: code == Some(PAIR_RATE) })
+                self.again(claimed, due_at, spent, code, &message).await
             }
             Fate::Unknown => self.unknown(claimed, claimed_at, code, message).await,
             Fate::Pause => {
@@ -208,7 +278,7 @@ impl Attempts {
     ) -> Stored<Attempted> {
         metrics::counter!("flow_runner_retries_total").increment(1);
         self.write(claimed, Outcome::Retry { due_at, spent }, code, Some(why.to_owned())).await;
-        Ok(Attempted::Again { due_at, pair_refused: false })
+        Ok(Attempted::Again { due_at })
     }
 
     async fn give_up(&self, claimed: &ClaimedJob, reason: &'static str, why: &str) -> Stored<Attempted> {
@@ -229,8 +299,13 @@ impl Attempts {
     }
 }
 
-/// Meta's code for the pair rate.
-const PAIR_RATE: i64 = 131_056;
+fn is_media(content: &Content) -> bool {
+    match content {
+        Content::Image { .. } | Content::Video { .. } | Content::Audio { .. } | Content::Document { .. } => true,
+        Content::Text { .. } | Content::Buttons { .. } | Content::List { .. } | Content::Template { .. } => false,
+    }
+}
+
 /// Between two tries to write an outcome.
 const WRITE_WAIT: Backoff = Backoff { first: Duration::from_millis(100), most: Duration::from_secs(5) };
 

@@ -21,16 +21,18 @@ pub(crate) struct Lane {
     pub more: bool,
     /// Refusals for the pair rate in a row.
     pub pair_refusals: u32,
+    /// The head's outcome was unknown: it is sent a second time, and there is no third.
+    pub resent: bool,
 }
 
 /// What the head is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Not looked at yet, or waiting for a limit: ask the limiter at this moment.
+    /// Not looked at yet, or waiting for the pair's limit or a back-off: look at this moment.
     Waits(Duration),
     /// It has a slot at this moment.
     HasSlot(Duration),
-    /// Every place among the POSTs under way is taken.
+    /// It waits for its turn: for the number's rate, a place among the requests under way, an API that answers.
     Ready,
     /// A task works on it.
     Busy,
@@ -68,7 +70,7 @@ impl Phase {
 
 impl Lane {
     pub fn new(head: JobRef, phase: Phase) -> Self {
-        Self { head, phase, behind: BTreeMap::new(), more: false, pair_refusals: 0 }
+        Self { head, phase, behind: BTreeMap::new(), more: false, pair_refusals: 0, resent: false }
     }
 
     /// Takes a job that came in. An earlier one than a head that merely waits goes first.
@@ -78,6 +80,7 @@ impl Lane {
         }
         let job = match self.phase {
             Phase::Waits(_) | Phase::Ready if job.lane_seq < self.head.lane_seq => {
+                self.resent = false;
                 std::mem::replace(&mut self.head, job)
             }
             // Mostly one whose turn came, by way of the ledger, before its message: the ledger tells.
@@ -111,6 +114,7 @@ impl Lane {
     /// The next one's turn; false when none is known.
     pub fn move_on(&mut self) -> bool {
         self.pair_refusals = 0;
+        self.resent = false;
         match self.behind.pop_first() {
             Some((_, job)) => {
                 self.head = job;

@@ -5,11 +5,15 @@
 
 mod attempt;
 mod bell;
+mod breaker;
 mod desk;
 mod desks;
 mod floor;
+mod host;
+mod inbound;
 mod lane;
 pub mod limits;
+mod rules;
 mod sender;
 mod start;
 mod unknown;

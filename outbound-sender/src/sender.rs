@@ -6,6 +6,9 @@ use crate::{
     desk::Shared,
     desks::Desks,
     floor::{Floor, find_numbers},
+    host::Host,
+    inbound::{self, Inbound},
+    rules::SendRules,
     unknown::Unknowns,
     whatsapp::{Client, ClientError},
 };
@@ -21,10 +24,11 @@ use shared::{
         status_clock::StatusClock,
     },
     runner::Runner,
-    settings::{PairRate, UnknownOutcomePolicy},
+    settings::{Pacing, PairRate, UnknownOutcomePolicy},
     sharing::{self, Membership, Served},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Claims or settlements in one transaction at most.
@@ -68,6 +72,10 @@ pub struct SenderSettings {
     pub attempts: u32,
     /// A reply later than this is not sent.
     pub max_age: Duration,
+    /// Messages to one recipient within an hour; 0 = no cap.
+    pub cap_per_hour: u32,
+    /// Pauses inside a conversation.
+    pub pacing: Pacing,
     /// What happens to a send whose outcome stays unknown.
     pub unknown_outcome_policy: UnknownOutcomePolicy,
     /// How long it waits for its status.
@@ -85,6 +93,7 @@ pub struct Sender {
     ports: Ports,
     settings: SenderSettings,
     shared: Arc<Shared>,
+    told: watch::Sender<Inbound>,
 }
 
 impl Sender {
@@ -100,7 +109,7 @@ impl Sender {
             client,
             clock: ports.clock.clone(),
             most: settings.attempts,
-            max_age: settings.max_age,
+            rules: SendRules { max_age: settings.max_age, cap: settings.cap_per_hour },
             unknown_wait: settings.unknown_wait,
         };
         let unknowns = Unknowns {
@@ -111,18 +120,23 @@ impl Sender {
             wait: settings.unknown_wait,
             wait_after_refusal: settings.unknown_wait_after_refusal,
         };
+        let (told, inbound) = watch::channel(None);
         let shared = Arc::new(Shared {
             attempts,
             unknowns,
             ledger: ports.ledger.clone(),
             accounts: ports.accounts.clone(),
             clock: ports.clock.clone(),
+            host: Host::new(),
+            inbound,
+            tally: ports.runner.tally().clone(),
             rate: settings.number_rate,
             pair_rate: settings.pair_rate,
+            pacing: settings.pacing,
             concurrency: settings.concurrency,
             exclusive: settings.exclusive,
         });
-        Ok(Self { ports, settings, shared })
+        Ok(Self { ports, settings, shared, told })
     }
 
     /// Serves this process's share of the numbers until `stop`, then finishes what is under way.
@@ -136,6 +150,7 @@ impl Sender {
         };
         let floor = Arc::new(Floor::new(self.settings.partitions, self.settings.exclusive));
         let finding = tokio::spawn(find_numbers(floor.clone(), self.ports.ledger.clone(), stop.clone()));
+        let asking = tokio::spawn(inbound::ask_workers(self.ports.members.clone(), self.told, stop.clone()));
         let (shared, runner, prefetch) = (self.shared, self.ports.runner, self.settings.prefetch);
         let serve_one = move |(partition, duty, stop): Served| {
             let (shared, runner, floor) = (shared.clone(), runner.clone(), floor.clone());
@@ -149,8 +164,8 @@ impl Sender {
             }
         };
         sharing::serve(membership, stop, serve_one).await;
-        if let Err(error) = finding.await {
-            tracing::error!(%error, "looking for numbers with work ended badly");
+        if let Err(error) = tokio::try_join!(finding, asking) {
+            tracing::error!(%error, "what a sender looks up now and then ended badly");
         }
     }
 }

@@ -35,6 +35,8 @@ fn sender_settings(settings: &Settings, exclusive: bool) -> SenderSettings {
         pair_rate: settings.whatsapp.pair_rate,
         attempts: settings.send.attempts,
         max_age: settings.send.max_age,
+        cap_per_hour: settings.send.cap_per_hour,
+        pacing: settings.send.pacing,
         unknown_outcome_policy: settings.send.unknown_outcome_policy,
         unknown_wait: settings.send.unknown_wait,
         unknown_wait_after_refusal: settings.send.unknown_wait_after_refusal,

@@ -39,6 +39,21 @@ pub(crate) enum Settled {
     Changed,
     /// Too early to know: look again then.
     Later(Timestamp),
+    /// It would be sent once more, but nobody knows whether the API answers: look again then.
+    Doubted(Timestamp),
+}
+
+/// What an unknown outcome waits for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait {
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
+    /// The moment in boot time before which nothing is resent.
+    pub not_before: Duration,
+    /// Resends so far.
+    pub resends: i32,
+    /// Whether the API is known to answer: there is one resend, and it is not spent on an outage.
+    pub answers: bool,
 }
 
 impl Unknowns {
@@ -47,14 +62,8 @@ impl Unknowns {
         self.wait.saturating_sub(POST_TIME)
     }
 
-    /// `not_before` is the moment in boot time before which nothing is resent.
-    pub async fn settle(
-        &self,
-        job: &JobRef,
-        claimed_at: Timestamp,
-        not_before: Duration,
-        resends: i32,
-    ) -> Stored<Settled> {
+    /// Settles it if that can be done now.
+    pub async fn settle(&self, job: &JobRef, wait: Wait) -> Stored<Settled> {
         let head = self.ledger.head(&job.phone_number_id, &job.recipient_id).await?;
         let still = head.is_some_and(|head| head.job.job_id == job.job_id && head.state == JobState::Unknown);
         if !still {
@@ -63,14 +72,17 @@ impl Unknowns {
         }
         let now = self.clock.now();
         let reading = self.status_clock.read().await?;
-        if let Some(later) = too_early(&reading, claimed_at, now, self.wait, self.wait_after_refusal) {
+        if let Some(later) = too_early(&reading, wait.claimed_at, now, self.wait, self.wait_after_refusal) {
             return Ok(Settled::Later(later));
         }
-        if self.clock.boot() < not_before {
+        if self.clock.boot() < wait.not_before {
             return Ok(Settled::Later(now.plus(ASK_AGAIN)));
         }
         let verdict = match self.policy {
-            UnknownOutcomePolicy::Resend if resends == 0 => Verdict::Resend,
+            UnknownOutcomePolicy::Resend if wait.resends == 0 && !wait.answers => {
+                return Ok(Settled::Doubted(now.plus(ASK_AGAIN)));
+            }
+            UnknownOutcomePolicy::Resend if wait.resends == 0 => Verdict::Resend,
             UnknownOutcomePolicy::Resend | UnknownOutcomePolicy::Hold => Verdict::GiveUp,
         };
         let settled = self.ledger.settle_unknown(&job.job_id, verdict, now).await?;

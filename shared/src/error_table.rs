@@ -9,8 +9,8 @@ use std::time::Duration;
 /// What an error code asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Refused for a rate before anything was processed: wait, no attempt spent.
-    RateLimited,
+    /// Refused for a rate before anything was processed: whoever that rate is of waits, no attempt spent.
+    RateLimited(Scope),
     /// The pair rate: wait 4^X s for that pair alone, no attempt spent.
     Pair,
     /// Try again with back-off; at least this long, at most so many tries where given.
@@ -32,6 +32,17 @@ pub enum Action {
     WindowClosed,
 }
 
+/// Whose rate it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// This message alone waits.
+    Message,
+    /// The number's.
+    Number,
+    /// All numbers' of the account: its app's, or its WhatsApp Business Account's.
+    Account,
+}
+
 const SOON: Action = Transient { at_least: Duration::ZERO, tries: None };
 
 /// The action for `code`. `transient` is Meta's own `is_transient`, asked only for codes that the table lacks.
@@ -44,11 +55,11 @@ pub fn action(code: i64, transient: bool) -> Action {
         33 => Pause,
         131005 => Pause,
         // Rates.
-        4 | 17 | 341 | 613 => RateLimited,
-        80007 | 80008 => RateLimited,
-        130429 => RateLimited,
+        4 | 17 | 341 | 613 => RateLimited(Scope::Account),
+        80007 | 80008 => RateLimited(Scope::Account),
+        130429 => RateLimited(Scope::Number),
         131056 => Pair,
-        132069 => RateLimited,
+        132069 => RateLimited(Scope::Message),
         // The service itself.
         1 | 2 | 131000 | 131016 => Ambiguous,
         131057 | 2494100 => Transient { at_least: Duration::from_secs(60), tries: None },
@@ -96,8 +107,8 @@ mod tests {
 
     #[test]
     fn what_is_safe_to_repeat_spends_no_attempt() {
-        for code in [4, 80007, 130_429] {
-            assert_eq!(action(code, false), RateLimited, "{code}");
+        for (code, scope) in [(4, Scope::Account), (80007, Scope::Account), (130_429, Scope::Number)] {
+            assert_eq!(action(code, false), RateLimited(scope), "{code}");
         }
         assert_eq!(action(131_056, false), Pair);
     }

@@ -71,7 +71,7 @@ pub fn fate(failure: &Failure, tries: Tries, now: Timestamp, dice: f64) -> Fate 
         return wait(TRANSIENT.jittered(4, dice).max(RATE_WAIT), false);
     };
     match action(code, failure.transient) {
-        Action::RateLimited => wait(RATE_WAIT + RATE_WAIT.mul_f64(dice), false),
+        Action::RateLimited(_) => wait(RATE_WAIT + RATE_WAIT.mul_f64(dice), false),
         Action::Pair => {
             let seconds = 4_u64.checked_pow(tries.pair).map_or(PAIR_WAIT_MOST, Duration::from_secs);
             wait(seconds.min(PAIR_WAIT_MOST), false)

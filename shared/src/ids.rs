@@ -56,6 +56,10 @@ string_id!(
     JobId
 );
 string_id!(
+    /// A replay or discard of dead letters: a UUID of version 7.
+    ReplayId
+);
+string_id!(
     /// A dead letter: a UUID of version 7.
     DeadLetterId
 );

@@ -95,6 +95,8 @@ pub struct NewJob {
     pub step_id: StepId,
     /// What to send.
     pub content: Content,
+    /// The template to send instead outside the 24-hour window.
+    pub outside_window: Option<Content>,
 }
 
 /// What the queue carries of a job: enough to find its row and to keep its lane in order.
@@ -145,6 +147,12 @@ pub struct ClaimedJob {
     pub bsuid: Option<String>,
     /// What to send.
     pub content: Content,
+    /// The template to send instead outside the 24-hour window.
+    pub outside_window: Option<Content>,
+    /// When the recipient last wrote, called, or opened the chat, by Meta's time.
+    pub last_message_at: Option<Timestamp>,
+    /// Other messages that went to the recipient within the last hour.
+    pub sent_lately: u32,
     /// When the worker made it.
     pub created_at: Timestamp,
     /// The event it answers.

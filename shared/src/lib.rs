@@ -12,6 +12,7 @@ pub mod group_commit;
 pub mod http;
 pub mod ids;
 pub mod job;
+pub mod operator;
 pub mod partition;
 pub mod ports;
 pub mod runner;

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod conformance;
+pub mod jobs;
 pub mod meta_api;
 pub mod program;
 pub mod proxy;

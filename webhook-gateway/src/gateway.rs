@@ -3,10 +3,12 @@
 use crate::{
     body::{BodyLimits, Budget, MAX_BODY, MAX_BUFFERED},
     callback::{Refusals, Signatures, VerifyToken},
+    ops::Ops,
 };
 use shared::{
     Clock,
     http::Readiness,
+    operator::Operator,
     ports::{accounts::ApiKeys, flows::FlowStore, queue::Publisher, status_clock::StatusClock},
     settings::{Settings, SettingsError},
 };
@@ -27,6 +29,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Answers `/readyz`.
     pub readiness: Readiness,
+    /// Works for operators.
+    pub operator: Option<Operator>,
 }
 
 impl fmt::Debug for Ports {
@@ -44,6 +48,8 @@ pub struct Gateway {
     pub(crate) budget: Budget,
     pub(crate) body_limits: BodyLimits,
     pub(crate) publish_timeout: Duration,
+    /// The ops API, unless it is off.
+    pub(crate) ops: Option<Ops>,
     pub(crate) partitions: u16,
 }
 
@@ -67,7 +73,10 @@ impl Gateway {
             "WHATSAPP_WEBHOOK_VERIFY_TOKEN",
             "Meta shows it when it verifies the callback address",
         )?;
+        let ops = ports.operator.clone().zip(settings.admin_key.clone());
+        let session_ttl = settings.session.ttl;
         Ok(Arc::new(Self {
+            ops: ops.map(|(operator, key)| Ops { operator, key, session_ttl }),
             signatures: Signatures::new(secrets),
             verify_token: VerifyToken::new(token),
             refusals: Refusals::new(ports.status_clock.clone()),

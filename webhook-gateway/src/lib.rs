@@ -3,6 +3,7 @@
 //! ```text
 //! POST callback ──limit, verify──> meta::cut ──> Publisher, confirmed ──> 200
 //! flow API      ──key──> ApiKeys ──> validate ──> FlowStore
+//! ops API       ──admin key──> Operator
 //! ```
 //! Nothing here knows a broker or a database: all of that comes through the ports of [`shared`]; `start` brings the two
 //! together.
@@ -13,12 +14,15 @@ mod depth;
 mod flows;
 mod gateway;
 pub mod meta;
+mod ops;
 mod problem;
+mod request;
 mod routes;
 mod start;
 
 pub use body::MAX_BODY;
 pub use gateway::{Gateway, Ports};
+pub use ops::process;
 pub use routes::router;
 pub use start::start;
 
@@ -34,6 +38,8 @@ use tokio_util::sync::CancellationToken;
 pub const CALLBACK_PATH: &str = "/api/whatsapp/messages/webhook";
 /// Where flows are saved.
 pub const FLOW_PATH: &str = "/api/whatsapp/flow";
+/// Below which operators work.
+pub const OPS_PATH: &str = "/api/ops";
 
 /// Serves the gateway on `listener` until `stop`; open requests may then finish.
 pub async fn run(gateway: Arc<Gateway>, listener: TcpListener, settings: &settings::Gateway, stop: CancellationToken) {

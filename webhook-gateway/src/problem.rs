@@ -46,6 +46,11 @@ impl Problem {
         problem
     }
 
+    /// 422 for one fault.
+    pub(crate) fn fault(path: &str, code: &'static str, message: impl Into<String>) -> Self {
+        Self::invalid(vec![Finding::new(path.to_owned(), code, message.into())])
+    }
+
     /// Says when to come again, in whole seconds.
     pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);

@@ -1,6 +1,6 @@
 //! Which path goes where.
 
-use crate::{CALLBACK_PATH, FLOW_PATH, Gateway, callback, flows, problem::Problem};
+use crate::{CALLBACK_PATH, FLOW_PATH, Gateway, OPS_PATH, callback, flows, problem::Problem};
 use axum::{
     Router,
     body::Body,
@@ -17,6 +17,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new()
         .route(CALLBACK_PATH, callback::routes(&gateway).fallback(wrong_method))
         .route(FLOW_PATH, flows::routes().fallback(wrong_method))
+        .nest(OPS_PATH, crate::ops::routes().fallback(not_here).method_not_allowed_fallback(wrong_method))
         .route("/healthz", any(ops))
         .route("/readyz", any(ops))
         .route("/metrics", any(ops))

@@ -4,6 +4,7 @@ use crate::{Gateway, Ports};
 use backends::{Backends, Process};
 use shared::{
     http::Need,
+    operator::Replaying,
     settings::{Settings, SettingsError},
 };
 use tokio::net::TcpListener;
@@ -13,6 +14,8 @@ pub fn start(process: &mut Process, settings: &Settings, listener: TcpListener) 
     let gateway = Gateway::new(ports(&process.backends), settings)?;
     let limits = settings.gateway.clone();
     process.start("the gateway", |stop| async move { crate::run(gateway, listener, &limits, stop).await });
+    let replaying = Replaying::new(process.backends.operator());
+    process.start("replays", |stop| replaying.run(stop));
     Ok(())
 }
 
@@ -24,5 +27,6 @@ fn ports(backends: &Backends) -> Ports {
         api_keys: backends.accounts.clone(),
         clock: backends.clock.clone(),
         readiness: backends.readiness(Need::Useful),
+        operator: Some(backends.operator()),
     }
 }

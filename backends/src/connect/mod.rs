@@ -11,16 +11,18 @@ use record::Embedded;
 use crate::{
     embedded::{DirectoryError, OpenError},
     sql::{
-        Cipher, Feed, SqlAccounts, SqlConversations, SqlDeadLetters, SqlFlows, SqlInstallation, SqlLedger, SqlMessages,
-        SqlRecipients, SqlStatusClock, SqlSuspects,
+        Cipher, Feed, SqlAccounts, SqlAudit, SqlConversations, SqlDeadLetters, SqlFlows, SqlInstallation, SqlLedger,
+        SqlMessages, SqlRecipients, SqlReplays, SqlStatusClock, SqlSuspects, SqlTraces,
     },
 };
 use sea_orm::DbErr;
 use shared::{
     Clock,
+    operator::Operator,
     ports::{
         StoreError,
         accounts::Accounts,
+        audit::Audit,
         conversations::Conversations,
         dead_letters::DeadLetters,
         flows::FlowStore,
@@ -30,9 +32,11 @@ use shared::{
         messages::MessageLog,
         queue::{Consumer, Publisher, QueueError},
         recipients::Recipients,
+        replays::Replays,
         sessions::SessionCache,
         status_clock::StatusClock,
         suspects::Suspects,
+        traces::Traces,
     },
     runner::{Runner, RunnerPorts},
     settings::Settings,
@@ -73,10 +77,16 @@ pub struct Backends {
     pub runner: Runner,
     /// What was given up.
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// What is done with many of those.
+    pub replays: Arc<dyn Replays>,
+    /// Who did what when.
+    pub audit: Arc<dyn Audit>,
     /// Recipients, by hand.
     pub recipients: Arc<dyn Recipients>,
     /// What came in.
     pub messages: Arc<dyn MessageLog>,
+    /// The whole ways of messages.
+    pub traces: Arc<dyn Traces>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Partitions of this installation.
@@ -171,8 +181,11 @@ pub async fn connect(
         suspects,
         runner: Runner::new(ports, settings.worker.give_back_after).steady_after(STEADY),
         dead_letters: Arc::new(SqlDeadLetters(db.clone())),
+        replays: Arc::new(SqlReplays(db.clone())),
+        audit: Arc::new(SqlAudit(db.clone())),
         recipients: Arc::new(SqlRecipients(db.clone())),
-        messages: Arc::new(SqlMessages(db)),
+        messages: Arc::new(SqlMessages(db.clone())),
+        traces: Arc::new(SqlTraces(db)),
         clock,
         partitions: settings.partitions,
         exclusive: matches!(place, RecordPlace::File(_)),
@@ -182,6 +195,29 @@ pub async fn connect(
 }
 
 impl Backends {
+    /// What an operator works with.
+    #[must_use]
+    pub fn operator(&self) -> Operator {
+        Operator {
+            accounts: self.accounts.clone(),
+            flows: self.flows.clone(),
+            recipients: self.recipients.clone(),
+            sessions: self.sessions.clone(),
+            messages: self.messages.clone(),
+            traces: self.traces.clone(),
+            dead_letters: self.dead_letters.clone(),
+            replays: self.replays.clone(),
+            audit: self.audit.clone(),
+            ledger: self.ledger.clone(),
+            members: self.members.clone(),
+            consumer: self.consumer.clone(),
+            publisher: self.publisher.clone(),
+            installation: self.installation.clone(),
+            clock: self.clock.clone(),
+            partitions: self.partitions,
+        }
+    }
+
     /// Makes sure that the installation has the partitions that are set, and that their queues exist: for whoever serves.
     /// The first to serve fixes their number.
     pub async fn take_up(&self) -> Result<(), ConnectError> {

@@ -247,6 +247,12 @@ impl Accounts for SqlAccounts {
         self.change(vec![self.number_row(account, id, &token)]).await
     }
 
+    async fn set_rate(&self, id: &PhoneNumberId, rate: Option<u32>) -> Stored<()> {
+        let sql = "UPDATE phone_numbers SET rate = $2, updated_at = $3 WHERE id = $1";
+        let rate = rate.map(i64::from);
+        self.change(vec![(sql, vec![id.as_str().into(), rate.into(), self.clock.now().0.into()])]).await
+    }
+
     async fn pause_phone_number(&self, id: &PhoneNumberId, reason: Option<&str>) -> Stored<()> {
         let sql = "UPDATE phone_numbers SET paused = $2, updated_at = $3 WHERE id = $1";
         let reason = reason.map(str::to_owned);

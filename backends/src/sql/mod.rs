@@ -1,6 +1,7 @@
 //! The record: SQLite (embedded) and, through the same statements, PostgreSQL.
 
 mod accounts;
+mod audit;
 mod cipher;
 mod clean;
 mod conditions;
@@ -20,11 +21,14 @@ mod plans;
 pub mod postgresql;
 mod recipients;
 mod remembered;
+mod replays;
 pub(crate) mod rows;
 mod status_clock;
 mod suspects;
+mod traces;
 
 pub use accounts::SqlAccounts;
+pub use audit::SqlAudit;
 pub use cipher::Cipher;
 pub use conversations::SqlConversations;
 pub use db::{Db, Erased, Transaction, Writer};
@@ -37,5 +41,7 @@ pub use installation::SqlInstallation;
 pub use ledger::SqlLedger;
 pub use messages::SqlMessages;
 pub use recipients::SqlRecipients;
+pub use replays::SqlReplays;
 pub use status_clock::SqlStatusClock;
 pub use suspects::SqlSuspects;
+pub use traces::SqlTraces;

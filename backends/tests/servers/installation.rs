@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use backends::{
     redis::{Redis, RedisMembers, RedisSessions},
     sql::{
-        Cipher, Db, Feed, SqlAccounts, SqlConversations, SqlDeadLetters, SqlFlows, SqlInstallation, SqlLedger,
-        SqlMessages, SqlRecipients, SqlStatusClock, SqlSuspects, postgresql,
+        Cipher, Db, Feed, SqlAccounts, SqlAudit, SqlConversations, SqlDeadLetters, SqlFlows, SqlInstallation,
+        SqlLedger, SqlMessages, SqlRecipients, SqlReplays, SqlStatusClock, SqlSuspects, SqlTraces, postgresql,
     },
 };
 use migrations::Migrator;
@@ -74,6 +74,9 @@ impl Installation {
             status_clock: Arc::new(SqlStatusClock(db.clone())),
             suspects: Arc::new(SqlSuspects(db.clone())),
             dead_letters: Arc::new(SqlDeadLetters(db.clone())),
+            replays: Arc::new(SqlReplays(db.clone())),
+            audit: Arc::new(SqlAudit(db.clone())),
+            traces: Arc::new(SqlTraces(db.clone())),
             recipients: Arc::new(SqlRecipients(db.clone())),
             messages: Arc::new(SqlMessages(db)),
             clock,

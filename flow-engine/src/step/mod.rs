@@ -32,6 +32,9 @@ use serde_json::{Map, Value};
 pub const STEP_TYPES: &[&str] =
     &[message::TYPE, image::TYPE, video::TYPE, audio::TYPE, document::TYPE, template::TYPE, connect::TYPE];
 
+/// The field of a step that holds a template for when the 24-hour window is closed.
+const OUTSIDE_WINDOW: &str = "outsideWindow";
+
 /// One step of a flow version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
@@ -41,6 +44,8 @@ pub struct Step {
     pub next: Option<String>,
     /// What it does.
     pub kind: StepKind,
+    /// What is sent instead when the person last wrote more than 24 hours ago; `None`: nothing.
+    pub outside_window: Option<TemplateMessage>,
 }
 
 /// What a step does.
@@ -96,10 +101,17 @@ impl Step {
     #[must_use]
     pub fn parse(item: &Value) -> Self {
         let Value::Object(fields) = item else {
-            return Self { id: "".into(), next: None, kind: StepKind::Unrunnable("not an object".into()) };
+            let kind = StepKind::Unrunnable("not an object".into());
+            return Self { id: "".into(), next: None, kind, outside_window: None };
         };
         let id = id_field(fields, "id").unwrap_or_default().as_str().into();
-        Self { id, next: id_field(fields, "next"), kind: StepKind::parse(fields) }
+        let outside_window = fields.get(OUTSIDE_WINDOW).and_then(Value::as_object);
+        Self {
+            id,
+            next: id_field(fields, "next"),
+            kind: StepKind::parse(fields),
+            outside_window: outside_window.and_then(|fields| TemplateMessage::parse(fields).ok()),
+        }
     }
 
     /// Runs the step. `leads_on` says whether its own `next` leads to a step. `Err` is the reason it can't be run.
@@ -160,6 +172,14 @@ pub(crate) fn check(fields: &Map<String, Value>, path: &str, (own, catalog): (&F
             report.error(Finding::new(format!("{path}/type"), "unknown_type", text));
         }
         None => report.error(Finding::new(format!("{path}/type"), "unknown_type", "a step needs a type")),
+    }
+    match fields.get(OUTSIDE_WINDOW) {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(instead)) => template::check(instead, &format!("{path}/{OUTSIDE_WINDOW}"), report),
+        Some(_) => {
+            let text = "outsideWindow must be an object with a template";
+            report.error(Finding::new(format!("{path}/{OUTSIDE_WINDOW}"), "wrong_type", text));
+        }
     }
 }
 

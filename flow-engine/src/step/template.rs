@@ -31,8 +31,13 @@ impl TemplateMessage {
     }
 
     pub(super) fn run(&self) -> Message {
+        Message::going_on(self.content(), Vec::new())
+    }
+
+    /// What is sent.
+    pub(crate) fn content(&self) -> Content {
         let Self { name, language, components } = self.clone();
-        Message::going_on(Content::Template { name, language, components }, Vec::new())
+        Content::Template { name, language, components }
     }
 }
 
@@ -46,7 +51,7 @@ fn components(fields: &Map<String, Value>) -> Result<&[Value], String> {
 
 pub(super) fn check(fields: &Map<String, Value>, path: &str, report: &mut Report) {
     if filled_field(fields, "template").is_none() {
-        let text = "a TemplateMessage needs the name of its template";
+        let text = "a template needs its name";
         report.error(Finding::new(format!("{path}/template"), "empty_template", text));
     }
     if fields.get("language").is_some_and(|language| !language.is_null() && !language.is_string()) {

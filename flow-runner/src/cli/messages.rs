@@ -1,7 +1,8 @@
 //! `messages list|show`.
 
-use super::{ListArgs, moment::Moment};
+use super::ListArgs;
 use clap::{Args, Subcommand};
+use shared::operator::Moment;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: flow-runner messages list --kind unrecognized --since 24h")]

@@ -1,6 +1,7 @@
 //! The command line: one command a file.
 
 mod accounts;
+mod audit;
 mod config;
 mod dead_letters;
 mod demo;
@@ -8,27 +9,29 @@ mod flows;
 mod list;
 mod messages;
 mod migrate;
-mod moment;
 mod numbers;
 mod play;
 mod process;
 mod queues;
 mod serve;
 mod sessions;
+mod trace;
 
 pub use accounts::{Accounts, AccountsArgs};
+pub use audit::AuditArgs;
 pub use config::{ConfigArgs, ConfigCommand};
-pub use dead_letters::{DeadLetters, DeadLettersArgs, ReplayArgs};
+pub use dead_letters::{ChosenArgs, DeadLetters, DeadLettersArgs};
 pub use demo::DemoArgs;
 pub use flows::{Flows, FlowsArgs};
 pub use list::ListArgs;
 pub use messages::{Messages, MessagesArgs};
 pub use migrate::{Migrate, MigrateArgs};
-pub use numbers::{Numbers, NumbersArgs};
+pub use numbers::{Numbers, NumbersArgs, Rate};
 pub use play::PlayArgs;
 pub use process::ProcessArgs;
 pub use serve::{RoleName, ServeArgs};
 pub use sessions::{Sessions, SessionsArgs, SetArgs};
+pub use trace::TraceArgs;
 
 use clap::{Args, Parser, Subcommand};
 use queues::QUEUES;
@@ -102,6 +105,10 @@ pub enum Command {
     /// What was given up: look at it, and put it back in motion
     #[command(alias = "dlq")]
     DeadLetters(DeadLettersArgs),
+    /// The whole way of a message: callback, event, step, job, attempts, statuses, with times
+    Trace(TraceArgs),
+    /// Who did what when: pauses, replays, sessions moved by hand
+    Audit(AuditArgs),
     /// What waits: in each queue, who serves it, how fast; and what each number still has to send
     #[command(after_help = QUEUES)]
     Queues,

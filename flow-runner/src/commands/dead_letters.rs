@@ -1,4 +1,4 @@
-//! `dead-letters list|show|replay`.
+//! `dead-letters list|show|summary|replay|discard`.
 
 use super::replay;
 use crate::{
@@ -6,7 +6,13 @@ use crate::{
     operator::{Operation, operate},
     output::{Output, fields, more, table},
 };
-use shared::{Clock as _, SystemClock};
+use shared::{
+    Clock as _, SystemClock,
+    ports::{
+        dead_letters::{Allowed, GroupBy},
+        replays::Act,
+    },
+};
 
 const COLUMNS: [&str; 10] =
     ["id", "createdAt", "kind", "state", "reason", "code", "recipient", "phoneNumberId", "flowId", "stepId"];
@@ -26,6 +32,20 @@ pub async fn run(settings: &SettingsArgs, args: DeadLettersArgs, output: Output)
             let letter = operate(&settings, Operation::DeadLettersShow { id: id.into() }).await?;
             output.print(&letter, fields)
         }
-        DeadLetters::Replay(args) => replay::run(&settings, &args, output).await,
+        DeadLetters::Summary { by, filter, state } => {
+            let filter = filter.filter(state.only(), SystemClock::default().now());
+            let by: Vec<GroupBy> = by.into_iter().map(Into::into).collect();
+            let mut columns: Vec<&str> = by.iter().map(|by| by.as_str()).collect();
+            columns.extend(["count", "oldest", "newest"]);
+            let groups = operate(&settings, Operation::DeadLettersSummary { by, filter }).await?;
+            output.print(&groups, |groups| table(groups, &columns))
+        }
+        DeadLetters::Replay(args) => {
+            let allowed = Allowed { may_duplicate: args.may_duplicate, force: args.force };
+            replay::run(&settings, Act::Replay, &args.chosen, allowed, output).await
+        }
+        DeadLetters::Discard(args) => {
+            replay::run(&settings, Act::Discard, &args.chosen, Allowed::default(), output).await
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::{
     cli::{Messages, MessagesArgs, SettingsArgs},
-    operator::{Operation, Wanted, operate},
+    operator::{Operation, operate},
     output::{Output, fields, more, table},
 };
-use shared::{Clock as _, SystemClock};
+use shared::{Clock as _, SystemClock, operator::Wanted};
 
 const COLUMNS: [&str; 7] = ["receivedAt", "kind", "state", "phoneNumberId", "recipientId", "eventId", "wamid"];
 

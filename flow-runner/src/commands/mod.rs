@@ -1,6 +1,7 @@
 //! One command a file.
 
 pub mod accounts;
+pub mod audit;
 pub mod config;
 pub mod dead_letters;
 pub mod flows;
@@ -13,3 +14,4 @@ pub mod queues;
 mod replay;
 pub mod serve;
 pub mod sessions;
+pub mod trace;

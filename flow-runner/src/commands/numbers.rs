@@ -1,14 +1,14 @@
-//! `numbers add|list|pause|resume`.
+//! `numbers add|list|set|pause|resume`.
 
 use crate::{
-    cli::{Numbers, NumbersArgs, SettingsArgs},
+    cli::{Numbers, NumbersArgs, Rate, SettingsArgs},
     operator::{Operation, operate},
     output::{Output, table},
 };
 use anyhow::{Context, bail};
 use std::io::Read as _;
 
-const COLUMNS: [&str; 4] = ["phoneNumberId", "accountId", "rate", "paused"];
+const COLUMNS: [&str; 7] = ["phoneNumberId", "accountId", "rate", "rateNow", "breaker", "backlog", "paused"];
 
 pub async fn run(settings: &SettingsArgs, args: &NumbersArgs, output: Output) -> anyhow::Result<()> {
     let settings = settings.load()?;
@@ -18,6 +18,7 @@ pub async fn run(settings: &SettingsArgs, args: &NumbersArgs, output: Output) ->
             Operation::NumbersAdd { id: id.clone(), account: account.clone(), token: access_token()? }
         }
         Numbers::List => Operation::NumbersList,
+        Numbers::Set { id, rate: Rate(rate) } => Operation::NumbersSet { id: id.clone(), rate: *rate },
         Numbers::Pause { id } => Operation::NumbersPause { id: id.clone() },
         Numbers::Resume { id } => Operation::NumbersResume { id: id.clone() },
     };

@@ -2,13 +2,13 @@
 
 use crate::{
     cli::{Sessions, SessionsArgs, SetArgs, SettingsArgs},
-    operator::{Operation, Place, operate},
+    operator::{Operation, operate},
     output::{Output, field, fields, more, table},
 };
 use anyhow::Context;
 use backends::program::WrongUsage;
 use serde_json::Value;
-use shared::ids::RowVersion;
+use shared::{ids::RowVersion, operator::Place};
 use std::io::Read as _;
 
 const COLUMNS: [&str; 8] =

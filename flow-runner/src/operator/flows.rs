@@ -8,6 +8,7 @@ use flow_engine::{FlowId, FlowStatus, Timestamp, validate::Report};
 use serde_json::{Value, json};
 use shared::{
     ids::{self, AccountId},
+    operator::iso,
     ports::flows::{FlowRecord, Saved},
 };
 
@@ -32,7 +33,7 @@ pub async fn list(backends: &Backends, named: Option<&str>) -> anyhow::Result<Va
             json!({
                 "id": flow.id, "name": flow.name, "status": flow.status, "version": flow.version,
                 "trigger": flow.trigger, "steps": flow.automation.as_array().map_or(0, Vec::len),
-                "updatedAt": document::iso(flow.updated_at),
+                "updatedAt": iso(flow.updated_at),
             })
         })
         .collect();

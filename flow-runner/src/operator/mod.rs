@@ -2,20 +2,11 @@
 //! data directory, and over a socket in it while another process does. Same output, same errors.
 
 mod accounts;
-mod dead_letters;
 mod flows;
-mod messages;
-mod numbers;
-mod process;
-mod queues;
 mod reach;
-mod sessions;
 mod socket;
 
-pub use dead_letters::{Batch, Chosen};
-pub use messages::Wanted;
-pub use reach::operate;
-pub use sessions::Place;
+pub use reach::{operate, who};
 pub use socket::OperatorSocket;
 
 use crate::document::Document;
@@ -24,8 +15,13 @@ use backends::Backends;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
-    ids::DeadLetterId,
-    ports::{accounts::PAUSED_BY_HAND, dead_letters::LetterFilter, listing::Page},
+    ids::{DeadLetterId, ReplayId},
+    operator::{Place, Wanted},
+    ports::{
+        dead_letters::{Allowed, GroupBy, LetterFilter},
+        listing::Page,
+        replays::{Act, Chosen, Order},
+    },
 };
 use std::time::Duration;
 
@@ -60,6 +56,13 @@ pub enum Operation {
     NumbersResume {
         /// Which.
         id: String,
+    },
+    /// `numbers set ID --rate N`
+    NumbersSet {
+        /// Which.
+        id: String,
+        /// Messages a second; `None` = as set for the installation.
+        rate: Option<u32>,
     },
     /// `flows list`
     FlowsList {
@@ -159,53 +162,89 @@ pub enum Operation {
         /// Which.
         id: DeadLetterId,
     },
-    /// `dead-letters replay`
-    DeadLettersReplay(Batch),
+    /// `dead-letters summary`
+    DeadLettersSummary {
+        /// What they are grouped by.
+        by: Vec<GroupBy>,
+        /// Which.
+        filter: LetterFilter,
+    },
+    /// `dead-letters replay|discard --dry-run`
+    DryRun {
+        /// What would be done.
+        act: Act,
+        /// With which.
+        chosen: Chosen,
+        /// Beyond what harms nobody.
+        allowed: Allowed,
+    },
+    /// `dead-letters replay|discard`: begins it.
+    ReplayBegin {
+        /// What is to be done with which.
+        order: Order,
+        /// Whoever goes on with it.
+        owner: String,
+    },
+    /// `dead-letters replay|discard`: the next letters.
+    ReplayStep {
+        /// Which.
+        id: ReplayId,
+        /// Whoever goes on with it.
+        owner: String,
+    },
+    /// `trace ID`
+    Trace {
+        /// Any id on the way.
+        id: String,
+    },
+    /// `audit`
+    Audit {
+        /// Which part.
+        page: Page,
+    },
     /// `queues`
     Queues,
 }
 
-/// Runs an operation; its result as the JSON that `--json` prints.
-pub async fn run(operation: Operation, backends: &Backends) -> anyhow::Result<Value> {
-    match operation {
-        Operation::AccountsCreate { name } => accounts::create(backends, &name).await,
-        Operation::AccountsList => accounts::list(backends).await,
-        Operation::NumbersAdd { id, account, token } => numbers::add(backends, &id, &account, token).await,
-        Operation::NumbersList => numbers::list(backends).await,
-        Operation::NumbersPause { id } => numbers::pause(backends, &id, Some(PAUSED_BY_HAND)).await,
-        Operation::NumbersResume { id } => numbers::pause(backends, &id, None).await,
-        Operation::FlowsList { account } => flows::list(backends, account.as_deref()).await,
-        Operation::FlowsShow { account, id } => flows::show(backends, account.as_deref(), &id).await,
-        Operation::FlowsExport { account } => flows::export(backends, account.as_deref()).await,
+/// Runs an operation that `who` asked for; its result as the JSON that `--json` prints.
+pub async fn run(operation: Operation, backends: &Backends, who: &str) -> anyhow::Result<Value> {
+    let operator = backends.operator();
+    Ok(match operation {
+        Operation::AccountsCreate { name } => accounts::create(backends, &name).await?,
+        Operation::AccountsList => accounts::list(backends).await?,
+        Operation::NumbersAdd { id, account, token } => operator.add_number(who, &id, &account, token.into()).await?,
+        Operation::NumbersList => operator.numbers().await?,
+        Operation::NumbersPause { id } => operator.pause_number(who, &id, true).await?,
+        Operation::NumbersResume { id } => operator.pause_number(who, &id, false).await?,
+        Operation::NumbersSet { id, rate } => operator.set_rate(who, &id, rate).await?,
+        Operation::FlowsList { account } => flows::list(backends, account.as_deref()).await?,
+        Operation::FlowsShow { account, id } => flows::show(backends, account.as_deref(), &id).await?,
+        Operation::FlowsExport { account } => flows::export(backends, account.as_deref()).await?,
         Operation::FlowsImport { account, documents, keep_recipients } => {
-            flows::import(backends, account.as_deref(), documents, keep_recipients).await
+            flows::import(backends, account.as_deref(), documents, keep_recipients).await?
         }
-        Operation::FlowsDelete { account, id } => flows::delete(backends, account.as_deref(), &id).await,
-        Operation::Process { number, from, text } => process::process(backends, &number, &from, &text).await,
-        Operation::SessionsList { account, page } => sessions::list(backends, account.as_deref(), &page).await,
-        Operation::SessionsShow { account, recipient } => {
-            sessions::show(backends, account.as_deref(), &recipient).await
-        }
+        Operation::FlowsDelete { account, id } => flows::delete(backends, account.as_deref(), &id).await?,
+        Operation::Process { number, from, text } => webhook_gateway::process(&operator, &number, &from, &text).await?,
+        Operation::SessionsList { account, page } => operator.sessions(account.as_deref(), &page).await?,
+        Operation::SessionsShow { account, recipient } => operator.session(account.as_deref(), &recipient).await?,
         Operation::SessionsSet { account, recipient, place, ttl } => {
-            sessions::set(backends, account.as_deref(), &recipient, &place, ttl).await
+            operator.set_session(who, account.as_deref(), &recipient, &place, ttl).await?
         }
         Operation::SessionsDelete { account, recipient } => {
-            sessions::delete(backends, account.as_deref(), &recipient).await
+            operator.delete_session(who, account.as_deref(), &recipient).await?
         }
-        Operation::MessagesList { wanted, page } => messages::list(backends, wanted, &page).await,
-        Operation::MessagesShow { id } => messages::show(backends, &id).await,
-        Operation::DeadLettersList { filter, page } => dead_letters::list(backends, &filter, &page).await,
-        Operation::DeadLettersShow { id } => dead_letters::show(backends, &id).await,
-        Operation::DeadLettersReplay(batch) => dead_letters::replay(backends, batch).await,
-        Operation::Queues => queues::show(backends).await,
-    }
-}
-
-/// The partitions to publish to, their queues declared: an installation that never served gets those that are set.
-async fn queues(backends: &Backends) -> anyhow::Result<u16> {
-    let partitions = backends.installation.partitions(backends.partitions).await?;
-    backends.consumer.declare(partitions).await?;
-    Ok(partitions)
+        Operation::MessagesList { wanted, page } => operator.messages(wanted, &page).await?,
+        Operation::MessagesShow { id } => operator.message(&id).await?,
+        Operation::DeadLettersList { filter, page } => operator.dead_letters(&filter, &page).await?,
+        Operation::DeadLettersShow { id } => operator.dead_letter(&id).await?,
+        Operation::DeadLettersSummary { by, filter } => operator.dead_letters_summary(&by, &filter).await?,
+        Operation::DryRun { act, chosen, allowed } => operator.dry_run(act, &chosen, allowed).await?,
+        Operation::ReplayBegin { order, owner } => operator.begin_replay(&order, &owner).await?,
+        Operation::ReplayStep { id, owner } => operator.replay_step(&id, &owner).await?,
+        Operation::Trace { id } => operator.trace(&id).await?,
+        Operation::Audit { page } => operator.audit(&page).await?,
+        Operation::Queues => operator.queues().await?,
+    })
 }
 
 /// Imports flows into the only account there is.

@@ -1,9 +1,12 @@
 //! Here, or over there.
 
-use super::{Operation, run, socket};
+use super::{
+    Operation, run,
+    socket::{self, Asked},
+};
 use backends::{ConnectError, embedded::DirectoryError};
 use serde_json::Value;
-use shared::{SystemClock, settings::Settings};
+use shared::{SystemClock, ports::members::MemberReport, settings::Settings};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -12,13 +15,21 @@ pub async fn operate(settings: &Settings, operation: Operation) -> anyhow::Resul
     let stop = CancellationToken::new();
     match backends::connect(settings, Arc::new(SystemClock::default()), stop.clone()).await {
         Ok(backends) => {
-            let result = run(operation, &backends).await;
+            let result = run(operation, &backends, &who()).await;
             stop.cancel();
             backends.tasks.close();
             backends.tasks.wait().await;
             result
         }
-        Err(ConnectError::Directory(DirectoryError::InUse(directory))) => socket::ask(&directory, &operation).await,
+        Err(ConnectError::Directory(DirectoryError::InUse(directory))) => {
+            socket::ask(&directory, Asked { who: who(), operation }).await
+        }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Who asks: the user of this machine, as the record of acts names him.
+pub fn who() -> String {
+    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    format!("{}@{}", user.unwrap_or_else(|| "somebody".to_owned()), MemberReport::host())
 }

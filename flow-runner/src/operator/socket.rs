@@ -28,6 +28,13 @@ const OPERATORS: usize = 16;
 /// How long an operation may take before the one who asked is told that it goes on without him.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// What is asked for, and by whom.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Asked {
+    pub who: String,
+    pub operation: Operation,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer {
@@ -123,8 +130,8 @@ async fn answer(stream: UnixStream, backends: &Backends, stop: &CancellationToke
         // Who has asked for nothing yet is not waited for.
         () = stop.cancelled() => return Ok(()),
     };
-    let answer = match serde_json::from_str::<Operation>(&line) {
-        Ok(operation) => match run(operation, backends).await {
+    let answer = match serde_json::from_str::<Asked>(&line) {
+        Ok(Asked { who, operation }) => match run(operation, backends, &who).await {
             Ok(value) => Answer::Ok(value),
             Err(error) => Answer::Error(format!("{error:#}")),
         },
@@ -137,7 +144,7 @@ async fn answer(stream: UnixStream, backends: &Backends, stop: &CancellationToke
 }
 
 /// Asks the process that owns `directory`.
-pub async fn ask(directory: &Path, operation: &Operation) -> anyhow::Result<Value> {
+pub async fn ask(directory: &Path, asked: Asked) -> anyhow::Result<Value> {
     let path = directory.join(NAME);
     let unreachable = || {
         format!(
@@ -149,7 +156,7 @@ pub async fn ask(directory: &Path, operation: &Operation) -> anyhow::Result<Valu
     let short = ShortPath::of(directory).with_context(unreachable)?;
     let stream = UnixStream::connect(&short.path).await.with_context(unreachable)?;
     let (reading, mut writing) = stream.into_split();
-    let mut line = serde_json::to_vec(operation)?;
+    let mut line = serde_json::to_vec(&asked)?;
     line.push(b'\n');
     writing.write_all(&line).await?;
     let mut reply = String::new();

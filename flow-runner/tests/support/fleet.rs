@@ -153,6 +153,7 @@ impl Fleet {
             ("FLOW_RUNNER_API_KEY", API_KEY),
             ("WHATSAPP_NUMBER_RATE", "0"),
             ("WHATSAPP_PAIR_RATE", "off"),
+            ("SEND_CAP_PER_HOUR", "0"),
             ("RUST_LOG", "error"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

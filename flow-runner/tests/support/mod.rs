@@ -184,6 +184,18 @@ impl Installation {
         saved
     }
 
+    /// Gives the account one more number.
+    pub async fn add_number(&self, number: &str) {
+        let mut command = self.command(&["numbers", "add", number, "--account", "default"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("flow-runner starts");
+        let mut stdin = child.stdin.take().expect("its standard input");
+        std::io::Write::write_all(&mut stdin, TOKEN.as_bytes()).expect("it reads");
+        drop(stdin);
+        let status = tokio::task::spawn_blocking(move || child.wait()).await.expect("waited").expect("waited");
+        assert!(status.success(), "{status}");
+        tokio::time::sleep(KNOWN_WITHIN).await;
+    }
+
     /// Changes some fields of a flow.
     pub async fn change_flow(&self, change: Value) {
         let request = self.http.put(self.url("/api/whatsapp/flow")).bearer_auth(API_KEY).json(&change);
@@ -311,6 +323,18 @@ pub async fn until_within(what: &str, patience: Duration, mut so: impl FnMut() -
     let deadline = tokio::time::Instant::now() + patience;
     while !so() {
         assert!(tokio::time::Instant::now() < deadline, "not within {patience:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until there is something, and gives it.
+pub async fn until_some<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -7,7 +7,8 @@ use testkit::meta_api::SendSchema;
 use whatsapp_simulator::{Config, Fault, FaultKind, SentMessage, Simulator, Statuses, User, UserMessage};
 
 /// Neither the sender nor WhatsApp keeps limits.
-pub const NO_LIMITS: [(&str, &str); 2] = [("WHATSAPP_NUMBER_RATE", "0"), ("WHATSAPP_PAIR_RATE", "off")];
+pub const NO_LIMITS: [(&str, &str); 3] =
+    [("WHATSAPP_NUMBER_RATE", "0"), ("WHATSAPP_PAIR_RATE", "off"), ("SEND_CAP_PER_HOUR", "0")];
 /// Each of these words is answered with itself, and the flow ends there.
 pub const WORDS: [&str; 3] = ["one", "two", "three"];
 

@@ -121,6 +121,7 @@ impl Desk {
             hand_over: HandOver { publisher: outbox.clone(), partitions: 1 },
             ids: RecipientIds::new(&[7; 32]),
             rules: Rules { session_ttl: ttl },
+            tally: backends.runner.tally().clone(),
             clock: clock.clone(),
         };
         let (_stop, written) = (stop.drop_guard(), AtomicU32::new(0));

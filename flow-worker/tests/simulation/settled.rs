@@ -81,6 +81,10 @@ impl Accounts for Through {
         unreachable!("workers configure nothing")
     }
 
+    async fn set_rate(&self, _: &PhoneNumberId, _: Option<u32>) -> Stored<()> {
+        unreachable!("workers configure nothing")
+    }
+
     async fn pause_phone_number(&self, _: &PhoneNumberId, _: Option<&str>) -> Stored<()> {
         unreachable!("workers pause nothing")
     }

@@ -1,20 +1,27 @@
 //! A desk: one business number's lanes, limits and attempts. One task owns all of it, so nothing is locked.
 
+mod pace;
+mod room;
 mod turns;
 
 use crate::{
     attempt::Attempts,
+    breaker::Breaker,
+    host::Host,
+    inbound::Inbound,
     lane::{Lane, Phase},
-    limits::{NumberLimits, PAIR_MEMORY},
-    unknown::Unknowns,
+    limits::{NumberLimits, PAIR_MEMORY, STRICT_FOR},
+    unknown::{Unknowns, Wait},
 };
 use futures_util::FutureExt;
+use pace::Pace;
 use shared::{
     Clock, Timestamp,
-    ids::{PhoneNumberId, RecipientId},
+    ids::{AccountId, PhoneNumberId, RecipientId},
     job::JobRef,
     ports::{Stored, accounts::Accounts, ledger::Ledger},
-    settings::PairRate,
+    settings::{Pacing, PairRate},
+    tally::Tally,
 };
 use std::{
     cmp::Reverse,
@@ -23,7 +30,10 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use turns::{Done, Work};
 
@@ -33,10 +43,10 @@ const READ_EVERY: Duration = Duration::from_secs(5);
 const READ_OLDER: Duration = Duration::from_secs(5);
 /// Rows read at once where the number has no limit.
 const READ_MOST: u32 = 5_000;
-/// A slot further away than this is not taken yet: the lane asks again.
-const HORIZON: Duration = Duration::from_secs(2);
-/// How long a lane that found no slot within the horizon waits before it asks again.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// A slot is taken no longer before its time than this, so that whatever changes the rate is felt at once.
+const HORIZON: Duration = Duration::from_millis(100);
+/// How often it is told how the number stands.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// After the ledger failed.
 const LEDGER_WAIT: Duration = Duration::from_secs(1);
 /// Lanes held in memory; what is beyond lies in the ledger and comes back in order.
@@ -51,9 +61,13 @@ pub(crate) struct Shared {
     pub ledger: Arc<dyn Ledger>,
     pub accounts: Arc<dyn Accounts>,
     pub clock: Arc<dyn Clock>,
+    pub host: Host,
+    pub inbound: watch::Receiver<Inbound>,
+    pub tally: Arc<Tally>,
     /// Messages per second where the number has no setting of its own; 0 = no limit.
     pub rate: u32,
     pub pair_rate: PairRate,
+    pub pacing: Pacing,
     /// POSTs under way at a time, per number.
     pub concurrency: usize,
     /// Whether no other process can have sent from this number a moment ago.
@@ -62,30 +76,49 @@ pub(crate) struct Shared {
 
 pub(crate) struct Desk {
     number: PhoneNumberId,
+    /// Whose it is, once that was looked up.
+    account: Option<AccountId>,
     shared: Arc<Shared>,
     lanes: HashMap<RecipientId, Lane>,
     /// When lanes want to be looked at; an entry that its lane has outgrown is passed over.
     wakes: BinaryHeap<Reverse<(Duration, RecipientId)>>,
-    /// Lanes that wait for a place among the POSTs under way.
-    ready: VecDeque<RecipientId>,
+    /// Lanes that wait for room, and since when.
+    line: VecDeque<(RecipientId, Duration)>,
     limits: NumberLimits,
+    breaker: Breaker,
+    /// Who was sent something that the next message keeps a distance to.
+    paces: HashMap<RecipientId, Pace>,
+    /// Something waits for the API to be known to answer.
+    doubts: bool,
     tasks: JoinSet<Done>,
-    busy: usize,
+    /// Messages that have their slot, up to the end of their requests.
+    under_way: usize,
     reading: bool,
     paused: bool,
+}
+
+/// What a number's limits are rebuilt from.
+struct Past {
+    rate: u32,
+    sent: Vec<(RecipientId, Timestamp)>,
+    pairs_refused: Vec<(RecipientId, Timestamp)>,
 }
 
 impl Desk {
     pub fn new(number: PhoneNumberId, shared: Arc<Shared>) -> Self {
         Self {
             number,
+            account: None,
             limits: NumberLimits::new(shared.rate, shared.pair_rate),
+            breaker: Breaker::closed(),
+            paces: HashMap::new(),
+            doubts: false,
             shared,
             lanes: HashMap::new(),
             wakes: BinaryHeap::new(),
-            ready: VecDeque::new(),
+            line: VecDeque::new(),
             tasks: JoinSet::new(),
-            busy: 0,
+            under_way: 0,
             reading: false,
             paused: false,
         }
@@ -95,7 +128,10 @@ impl Desk {
     pub async fn run(mut self, mut bell: mpsc::Receiver<JobRef>, stop: CancellationToken) {
         self.rebuild_limits(&stop).await;
         let mut read = tokio::time::interval(READ_EVERY);
+        let mut tell = tokio::time::interval(TELL_EVERY);
+        let (mut inbound, mut host) = (self.shared.inbound.clone(), self.shared.host.changes());
         let mut first = true;
+        inbound.mark_changed();
         while !stop.is_cancelled() {
             let wake = self.next_wake();
             tokio::select! {
@@ -113,9 +149,23 @@ impl Desk {
                 _ = read.tick() => {
                     self.read(std::mem::take(&mut first)).await;
                 }
+                Ok(()) = host.changed() => self.move_line(),
+                Ok(()) = inbound.changed() => {
+                    let told = inbound.borrow_and_update().clone();
+                    self.limits.make_room(told.map(|told| told.get(&self.number).copied().unwrap_or(0.0)));
+                    self.move_line();
+                }
+                _ = tell.tick() => self.tell(),
             }
         }
-        while self.tasks.join_next().await.is_some() {}
+        // What only has its slot is let go; what is under way comes to its end.
+        self.pause();
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Ok(Done::Attempted(..) | Done::Panicked(Work::Attempt(_))) = ended {
+                self.shared.host.ended();
+            }
+        }
+        self.shared.tally.lets_go_of(&self.number);
     }
 
     /// Counts what was sent from this number before this desk had it.
@@ -123,13 +173,13 @@ impl Desk {
         let clock = self.shared.clock.clone();
         loop {
             let (number, now, boot) = (&self.number, clock.now(), clock.boot());
-            match self.rate_and_recent(number, now).await {
-                Ok((rate, recent)) => {
+            match self.past(number, now).await {
+                Ok(Past { rate, sent, pairs_refused }) => {
                     self.limits = NumberLimits::new(rate, self.shared.pair_rate);
-                    for (recipient, at) in recent {
-                        // Boot time of a moment before this process started is zero: as if it were its first.
-                        self.limits.take(&recipient, boot.saturating_sub(now.since(at)));
-                    }
+                    // Boot time of a moment before this process started is zero: as if it were its first.
+                    let then = |at| boot.saturating_sub(now.since(at));
+                    sent.iter().for_each(|(recipient, at)| self.limits.take(recipient, then(*at)));
+                    pairs_refused.iter().for_each(|(recipient, at)| self.limits.read_strictly(recipient, then(*at)));
                     break;
                 }
                 Err(error) => tracing::warn!(%error, %number, "can't take the number yet"),
@@ -144,17 +194,14 @@ impl Desk {
         }
     }
 
-    async fn rate_and_recent(
-        &self,
-        number: &PhoneNumberId,
-        now: Timestamp,
-    ) -> Stored<(u32, Vec<(RecipientId, Timestamp)>)> {
+    async fn past(&self, number: &PhoneNumberId, now: Timestamp) -> Stored<Past> {
         let rate = self.shared.accounts.phone_number(number).await?.and_then(|number| number.rate);
-        let recent = match self.shared.pair_rate {
-            PairRate::Off => Vec::new(),
-            PairRate::On | PairRate::Strict => self.shared.ledger.claimed_since(number, now.minus(PAIR_MEMORY)).await?,
-        };
-        Ok((rate.unwrap_or(self.shared.rate), recent))
+        let mut past = Past { rate: rate.unwrap_or(self.shared.rate), sent: Vec::new(), pairs_refused: Vec::new() };
+        if self.shared.pair_rate != PairRate::Off {
+            past.sent = self.shared.ledger.claimed_since(number, now.minus(PAIR_MEMORY)).await?;
+            past.pairs_refused = self.shared.ledger.pairs_refused_since(number, now.minus(STRICT_FOR)).await?;
+        }
+        Ok(past)
     }
 
     fn now(&self) -> Duration {
@@ -190,10 +237,11 @@ impl Desk {
     }
 
     fn next_wake(&self) -> Option<Duration> {
-        self.wakes.peek().map(|Reverse((at, _))| *at)
+        let lane = self.wakes.peek().map(|Reverse((at, _))| *at);
+        [lane, self.moves_at(self.now())].into_iter().flatten().min()
     }
 
-    /// Looks at every lane whose moment has come.
+    /// Looks at every lane whose moment has come, and at the line.
     fn wake(&mut self) {
         let now = self.now();
         while let Some(Reverse((at, _))) = self.wakes.peek()
@@ -205,6 +253,8 @@ impl Desk {
                 self.look_at(&recipient);
             }
         }
+        self.ask();
+        self.move_line();
     }
 
     fn look_at(&mut self, recipient: &RecipientId) {
@@ -215,46 +265,28 @@ impl Desk {
             Phase::Waits(at) | Phase::HasSlot(at) | Phase::Unknown { at, .. } if at > now => {
                 self.set_phase(recipient, lane.phase);
             }
-            Phase::Waits(_) => self.find_slot(recipient, now),
+            Phase::Waits(_) => self.turn_has_come(recipient, now),
             Phase::HasSlot(_) => self.attempt(recipient),
             Phase::Unknown { claimed_at, not_before, resends, .. } => {
                 let (shared, job, to) = (self.shared.clone(), lane.head.clone(), recipient.clone());
+                let wait = Wait { claimed_at, not_before, resends, answers: self.answers() };
                 self.set_phase(recipient, Phase::Settling { claimed_at, not_before, resends });
                 self.work(Work::Lane(recipient.clone()), async move {
-                    let settled = shared.unknowns.settle(&job, claimed_at, not_before, resends).await;
+                    let settled = shared.unknowns.settle(&job, wait).await;
                     Done::Settled(to, settled)
                 });
             }
         }
     }
 
-    fn find_slot(&mut self, recipient: &RecipientId, now: Duration) {
-        let slot = self.limits.earliest(recipient, now);
-        if self.busy >= self.shared.concurrency {
-            self.set_phase(recipient, Phase::Ready);
-            self.ready.push_back(recipient.clone());
+    /// Nothing of its own holds the head any more but its distance to the message before, and the pair's limit.
+    fn turn_has_come(&mut self, recipient: &RecipientId, now: Duration) {
+        if self.keeps_distance(recipient, now) {
             return;
         }
-        if slot > now + HORIZON {
-            self.set_phase(recipient, Phase::Waits((slot - HORIZON).max(now + ASK_AGAIN)));
-            return;
-        }
-        self.limits.take(recipient, slot);
-        metrics::histogram!("flow_runner_rate_limit_wait_seconds").record((slot - now).as_secs_f64());
-        if slot > now {
-            self.set_phase(recipient, Phase::HasSlot(slot));
-        } else {
-            self.attempt(recipient);
-        }
-    }
-
-    /// A POST has ended: the lane that has waited longest for a place goes on.
-    fn next_ready(&mut self) {
-        while self.busy < self.shared.concurrency {
-            let Some(recipient) = self.ready.pop_front() else { return };
-            if self.lanes.get(&recipient).is_some_and(|lane| lane.phase == Phase::Ready) {
-                self.find_slot(&recipient, self.now());
-            }
+        match self.limits.pair_slot(recipient, now) {
+            slot if slot > now + HORIZON => self.set_phase(recipient, Phase::Waits(slot)),
+            _ => self.line_up(recipient, now),
         }
     }
 
@@ -262,7 +294,6 @@ impl Desk {
         let Some(lane) = self.lanes.get(recipient) else { return };
         let (shared, job, to, refusals) =
             (self.shared.clone(), lane.head.clone(), recipient.clone(), lane.pair_refusals);
-        self.busy += 1;
         self.set_phase(recipient, Phase::Busy);
         self.work(Work::Attempt(recipient.clone()), async move {
             let attempted = shared.attempts.attempt(&job, refusals).await;
@@ -281,13 +312,24 @@ impl Desk {
     /// Holds everything: lanes go back to the ledger, which is not read until the pause ends.
     fn pause(&mut self) {
         self.paused = true;
+        let now = self.now();
+        for (recipient, lane) in &self.lanes {
+            if matches!(lane.phase, Phase::HasSlot(_)) {
+                self.limits.return_slot(recipient, now);
+                self.under_way -= 1;
+                self.shared.host.ended();
+            }
+        }
         self.lanes.retain(|_, lane| matches!(lane.phase, Phase::Busy | Phase::Settling { .. }));
         self.wakes.clear();
-        self.ready.clear();
+        self.line.clear();
+        self.doubts = false;
     }
 
     async fn read(&mut self, first: bool) {
-        self.limits.forget(self.now());
+        let now = self.now();
+        self.limits.forget(now);
+        self.paces.retain(|_, pace| pace.until > now);
         let number = match self.shared.accounts.phone_number(&self.number).await {
             Ok(number) => number,
             Err(error) => {
@@ -296,10 +338,12 @@ impl Desk {
             }
         };
         self.paused = number.as_ref().is_some_and(|number| number.paused.is_some());
+        self.account = number.as_ref().map(|number| number.account_id.clone());
+        let rate = number.and_then(|number| number.rate).unwrap_or(self.shared.rate);
+        self.limits.grant(rate);
         if self.paused || self.reading {
             return;
         }
-        let rate = number.and_then(|number| number.rate).unwrap_or(self.shared.rate);
         let most = u32::try_from(READ_EVERY.as_secs()).unwrap_or(5).saturating_mul(rate);
         let limit = if most == 0 { READ_MOST } else { most.clamp(100, READ_MOST) };
         // Lanes that are held come first in the reading, perhaps all of them: they must not crowd the others out.

@@ -2,11 +2,13 @@
 
 use super::{Desk, LANES, LEDGER_WAIT};
 use crate::{
-    attempt::{Attempt, Attempted, Request},
+    attempt::{Attempt, Attempted, Call, Limited, Reached},
+    host::Held,
     lane::{Lane, Phase},
     unknown::Settled,
 };
 use shared::{
+    error_table::Scope,
     ids::RecipientId,
     job::JobState,
     ports::{Stored, ledger::OpenJob},
@@ -20,6 +22,8 @@ pub(super) enum Done {
     Head(RecipientId, Stored<Option<OpenJob>>),
     Inherited(RecipientId, Stored<bool>, OpenJob),
     Read(Stored<Vec<OpenJob>>),
+    Delivered(RecipientId, Stored<bool>),
+    Asked { of_host: bool, answered: bool },
     Panicked(Work),
 }
 
@@ -28,6 +32,7 @@ pub(super) enum Work {
     Attempt(RecipientId),
     Lane(RecipientId),
     Reading,
+    Asking { of_host: bool },
 }
 
 /// How soon an unknown outcome is looked at: most statuses come within a second.
@@ -37,15 +42,12 @@ impl Desk {
     pub(super) fn done(&mut self, done: Done) {
         match done {
             Done::Attempted(recipient, attempted) => {
-                self.busy -= 1;
-                match attempted.as_ref().map_or(Request::Posted, |attempt| attempt.request) {
-                    Request::NotMade => self.limits.return_slot(&recipient),
-                    Request::NotSent => self.limits.return_pair_slot(&recipient),
-                    Request::Posted => self.limits.posted(&recipient, self.shared.clock.boot()),
-                }
+                self.ended(&recipient, attempted.as_ref().ok().map(|attempt| attempt.call.as_ref()));
                 self.attempted(&recipient, attempted.map(|attempt| attempt.attempted));
-                self.next_ready();
+                self.move_line();
             }
+            Done::Delivered(recipient, delivered) => self.delivered(&recipient, delivered),
+            Done::Asked { of_host, answered } => self.asked(of_host, answered),
             Done::Settled(recipient, settled) => self.settled(&recipient, settled),
             Done::Head(recipient, head) => self.head(&recipient, head),
             Done::Inherited(recipient, inherited, open) => match inherited {
@@ -63,16 +65,66 @@ impl Desk {
         }
     }
 
+    /// A message that had its slot is no longer under way. `None`: nobody knows whether it made a request; `Some(None)`: it
+    /// made none.
+    fn ended(&mut self, recipient: &RecipientId, call: Option<Option<&Call>>) {
+        let now = self.now();
+        self.under_way -= 1;
+        let Some(Some(call)) = call else {
+            self.shared.host.ended();
+            match call {
+                Some(_) => self.limits.return_slot(recipient, now),
+                None => self.limits.posted(recipient, now),
+            }
+            return;
+        };
+        self.shared.host.called(&self.number, call.began, now, call.answered());
+        self.breaker.called(call.began, now, call.answered());
+        match call.reached {
+            Reached::Nobody => self.limits.return_pair_slot(recipient),
+            Reached::Somebody | Reached::Meta { .. } => self.limits.posted(recipient, now),
+        }
+        if call.reached == (Reached::Meta { taken: true }) {
+            self.shared.host.was_taken(&self.number, &call.account, now);
+        }
+        self.limited(recipient, call, now);
+    }
+
+    /// Slows down as Meta asks for.
+    fn limited(&mut self, recipient: &RecipientId, call: &Call, now: Duration) {
+        let (host, account) = (&self.shared.host, || Held::Account(call.account.clone()));
+        match call.limited {
+            Some(Limited::Pair) => self.limits.pair_refused(recipient, now),
+            Some(Limited::Of(Scope::Number, asked)) => {
+                tracing::warn!(number = %self.number, "Meta refused a message for the number's rate: sending half as fast");
+                self.limits.number_refused(now);
+                if !asked.is_zero() {
+                    host.hold(Held::Number(self.number.clone()), now, asked);
+                }
+            }
+            Some(Limited::Of(Scope::Account, asked)) => host.hold(account(), now, asked),
+            Some(Limited::Of(Scope::Message, _)) | None => {}
+        }
+        if let Some(asked) = call.account_waits {
+            tracing::warn!(number = %self.number, ?asked, "Meta asks the account to wait");
+            host.hold(account(), now, asked);
+        }
+        if let Some(lane) = self.lanes.get_mut(recipient) {
+            lane.pair_refusals = if call.limited == Some(Limited::Pair) { lane.pair_refusals + 1 } else { 0 };
+        }
+    }
+
     /// The lane is let go; the ledger brings it back, and with it a claim as one whose outcome is unknown.
     fn panicked(&mut self, work: Work) {
         metrics::counter!("flow_runner_panics_total").increment(1);
         tracing::error!(number = %self.number, "a task of the sender panicked");
         match work {
             Work::Attempt(recipient) => {
-                self.busy -= 1;
+                self.ended(&recipient, None);
                 self.forget(&recipient);
-                self.next_ready();
+                self.move_line();
             }
+            Work::Asking { of_host } => self.asked(of_host, false),
             Work::Lane(recipient) => self.forget(&recipient),
             Work::Reading => self.reading = false,
         }
@@ -83,6 +135,10 @@ impl Desk {
             Ok(Settled::Over) => return self.move_on(recipient),
             Ok(Settled::Resend | Settled::Changed) => return self.ask_head(recipient),
             Ok(Settled::Later(at)) => self.boot_of(at),
+            Ok(Settled::Doubted(at)) => {
+                self.doubt();
+                self.boot_of(at)
+            }
             Err(error) => {
                 tracing::warn!(%error, number = %self.number, "can't settle an unknown outcome yet");
                 self.now() + LEDGER_WAIT
@@ -98,11 +154,12 @@ impl Desk {
 
     fn attempted(&mut self, recipient: &RecipientId, attempted: Stored<Attempted>) {
         match attempted {
+            Ok(Attempted::Sent { media }) => {
+                self.keep_distance(recipient, media);
+                self.move_on(recipient);
+            }
             Ok(Attempted::Over) => self.move_on(recipient),
-            Ok(Attempted::Again { due_at, pair_refused }) => {
-                if let Some(lane) = self.lanes.get_mut(recipient) {
-                    lane.pair_refusals = if pair_refused { lane.pair_refusals + 1 } else { 0 };
-                }
+            Ok(Attempted::Again { due_at }) => {
                 self.set_phase(recipient, Phase::Waits(self.boot_of(due_at)));
             }
             Ok(Attempted::Unknown { claimed_at, resends }) => {
@@ -186,6 +243,9 @@ impl Desk {
         let due = open.due_at.map_or_else(|| self.now(), |due_at| self.boot_of(due_at));
         match open.state {
             JobState::Queued | JobState::Retrying => {
+                if let Some(lane) = self.lanes.get_mut(recipient) {
+                    lane.resent = open.resends > 0;
+                }
                 self.set_phase(recipient, Phase::Waits(due));
                 self.look_at(recipient);
             }

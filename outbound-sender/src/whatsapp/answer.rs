@@ -1,8 +1,8 @@
 //! What an answer means for the job.
 
 use serde_json::Value;
-use shared::error_table;
-use std::time::Duration;
+use shared::error_table::{self, Action};
+use std::{collections::HashMap, time::Duration};
 
 /// How much of Meta's words is kept.
 const MESSAGE_LENGTH: usize = 300;
@@ -35,6 +35,44 @@ pub enum Answer {
     NotSent(String),
     /// It may have been processed.
     Ambiguous(String),
+}
+
+impl Answer {
+    /// Whether the API answered: it took the message, or refused it for a reason.
+    #[must_use]
+    pub fn is_definite(&self) -> bool {
+        match self {
+            Self::Accepted { .. } => true,
+            Self::Refused { code, transient, .. } => error_table::action(*code, *transient) != Action::Ambiguous,
+            Self::NotSent(_) | Self::Ambiguous(_) => false,
+        }
+    }
+}
+
+/// An answer with what came around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// What it means for the message.
+    pub answer: Answer,
+    /// How long the account is to wait, as `x-business-use-case-usage` has it.
+    pub account_waits: Option<Duration>,
+}
+
+/// Whether the API answered a question that is no message: with what it was asked for, or with a reason why not.
+#[must_use]
+pub fn is_definite(status: u16, body: &[u8]) -> bool {
+    let has_id = || serde_json::from_slice::<Value>(body).is_ok_and(|json| json.get("id").is_some());
+    (status == 200 && has_id()) || read_answer(status, None, body).is_definite()
+}
+
+/// The longest `estimated_time_to_regain_access` (minutes) of the header `x-business-use-case-usage`, a JSON object of
+/// arrays, one for each business.
+#[must_use]
+pub fn time_to_regain_access(header: &str) -> Option<Duration> {
+    let usage: HashMap<String, Vec<Value>> = serde_json::from_str(header).ok()?;
+    let minutes = usage.values().flatten().filter_map(|use_case| use_case["estimated_time_to_regain_access"].as_u64());
+    let wait = Duration::from_secs(minutes.max()?.saturating_mul(60)).min(LONGEST_RETRY_AFTER);
+    (!wait.is_zero()).then_some(wait)
 }
 
 /// Reads a whole answer.
@@ -100,6 +138,35 @@ mod tests {
         };
         assert_eq!(read_answer(400, Some("7"), body), expected);
         assert!(matches!(read_answer(429, None, b"slow down"), Answer::Refused { code: 4, .. }));
+    }
+
+    #[test]
+    fn a_question_is_answered_by_what_was_asked_for_or_by_a_reason() {
+        let refused = |code: i64| format!(r#"{{"error":{{"message":"m","code":{code}}}}}"#);
+        for (status, body, definite) in [
+            (200, r#"{"id":"1"}"#, true),
+            (200, "<html>", false),
+            (200, "{}", false),
+            (401, &refused(190), true),
+            (500, &refused(131_000), false),
+            (503, "", false),
+        ] {
+            assert_eq!(is_definite(status, body.as_bytes()), definite, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn the_account_waits_as_long_as_the_usage_header_says() {
+        let usage = |minutes: &str| {
+            time_to_regain_access(&format!(
+                r#"{{"1":[{{"type":"whatsapp","call_count":100,"estimated_time_to_regain_access":{minutes}}},{{}}],"2":[]}}"#
+            ))
+        };
+        assert_eq!(usage("0"), None);
+        assert_eq!(usage("3"), Some(Duration::from_secs(180)));
+        assert_eq!(usage("18446744073709551615"), Some(LONGEST_RETRY_AFTER));
+        assert_eq!(usage("\"3\""), None);
+        assert_eq!(time_to_regain_access("?"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The HTTP client.
 
-use super::answer::{Answer, read_answer};
+use super::answer::{Answer, Reply, is_definite, read_answer, time_to_regain_access};
 use reqwest::header::RETRY_AFTER;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -13,6 +13,10 @@ pub(crate) const POST_TIME: Duration = Duration::from_secs(20);
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(60);
+/// A question whether the API answers ends within this.
+const ASK_TIME: Duration = Duration::from_secs(5);
+/// Tells how much of its calls an account has used up.
+const USAGE: &str = "x-business-use-case-usage";
 /// An answer longer than this is not Meta's.
 const ANSWER_BYTES: usize = 256 * 1024;
 
@@ -48,35 +52,61 @@ impl Client {
     }
 
     /// Posts one message, once.
-    pub async fn send(&self, number: &PhoneNumberId, token: &SecretString, body: &Value) -> Answer {
-        tokio::select! {
+    pub async fn send(&self, number: &PhoneNumberId, token: &SecretString, body: &Value) -> Reply {
+        let url = format!("{}/{number}/messages", self.root);
+        let request = self.http.post(url).bearer_auth(token.expose_secret()).json(body);
+        let whole = tokio::select! {
             // The deadline first: an answer that comes with it is not looked at, whoever waits may have given up.
             biased;
-            () = tokio::time::sleep(POST_TIME) => Answer::Ambiguous(format!("no answer within {POST_TIME:?}")),
-            answer = self.post(number, token, body) => answer,
+            () = tokio::time::sleep(POST_TIME) => Err(Answer::Ambiguous(format!("no answer within {POST_TIME:?}"))),
+            whole = exchange(request) => whole,
+        };
+        match whole {
+            Ok(whole) => Reply {
+                answer: read_answer(whole.status, whole.retry_after.as_deref(), &whole.body),
+                account_waits: whole.usage.as_deref().and_then(time_to_regain_access),
+            },
+            Err(answer) => Reply { answer, account_waits: None },
         }
     }
 
-    async fn post(&self, number: &PhoneNumberId, token: &SecretString, body: &Value) -> Answer {
-        let url = format!("{}/{number}/messages", self.root);
-        let sent = self.http.post(url).bearer_auth(token.expose_secret()).json(body).send().await;
-        let mut response = match sent {
-            Ok(response) => response,
-            Err(error) if error.is_connect() || error.is_builder() => return Answer::NotSent(describe(&error)),
-            Err(error) => return Answer::Ambiguous(describe(&error)),
-        };
-        let status = response.status().as_u16();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let mut answer = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if answer.len() + chunk.len() <= ANSWER_BYTES => answer.extend_from_slice(&chunk),
-                Ok(None) => break,
-                Ok(Some(_)) => return Answer::Ambiguous(format!("HTTP {status} with an endless body")),
-                Err(error) => return Answer::Ambiguous(describe(&error)),
-            }
+    /// Whether the API answers: asks it for something harmless of this number. A refusal is an answer.
+    pub async fn answers(&self, number: &PhoneNumberId, token: &SecretString) -> bool {
+        let url = format!("{}/{number}?fields=id", self.root);
+        let request = self.http.get(url).bearer_auth(token.expose_secret());
+        match tokio::time::timeout(ASK_TIME, exchange(request)).await {
+            Ok(Ok(whole)) => is_definite(whole.status, &whole.body),
+            Ok(Err(_)) | Err(_) => false,
         }
-        read_answer(status, retry_after.as_deref(), &answer)
+    }
+}
+
+/// A whole answer.
+struct Whole {
+    status: u16,
+    retry_after: Option<String>,
+    usage: Option<String>,
+    body: Vec<u8>,
+}
+
+/// `Err`: there was none, and what that means.
+async fn exchange(request: reqwest::RequestBuilder) -> Result<Whole, Answer> {
+    let mut response = match request.send().await {
+        Ok(response) => response,
+        Err(error) if error.is_connect() || error.is_builder() => return Err(Answer::NotSent(describe(&error))),
+        Err(error) => return Err(Answer::Ambiguous(describe(&error))),
+    };
+    let status = response.status().as_u16();
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (retry_after, usage) = (header(RETRY_AFTER.as_str()), header(USAGE));
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(Whole { status, retry_after, usage, body }),
+            Ok(Some(_)) => return Err(Answer::Ambiguous(format!("HTTP {status} with an endless body"))),
+            Err(error) => return Err(Answer::Ambiguous(describe(&error))),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ mod answer;
 mod client;
 mod request;
 
-pub use answer::{Answer, read_answer};
+pub use answer::{Answer, Reply, read_answer};
 pub(crate) use client::POST_TIME;
 pub use client::{Client, ClientError};
 pub use request::request;

@@ -4,10 +4,10 @@ use flow_engine::{Choice, Content, MediaSource};
 use serde_json::{Map, Value, json};
 use shared::job::ClaimedJob;
 
-/// The request for a claimed job. `tag` comes back in every status of the message.
+/// The request for a claimed job, with what is sent of it. `tag` comes back in every status of the message.
 #[must_use]
-pub fn request(job: &ClaimedJob, tag: &str) -> Value {
-    let (kind, object) = content(&job.content);
+pub fn request(job: &ClaimedJob, sent: &Content, tag: &str) -> Value {
+    let (kind, object) = content(sent);
     let mut body = Map::new();
     body.insert("messaging_product".into(), "whatsapp".into());
     body.insert("recipient_type".into(), "individual".into());
@@ -91,27 +91,10 @@ mod tests {
     use super::*;
     use flow_engine::{Catalog, Conversation, Flow, FlowStatus, FlowVersion, Flows, Input, Reply, Rules, advance};
     use flow_engine::{Timestamp, VersionId, parse_triggers};
-    use shared::job::{JobRef, LaneSeq};
-    use testkit::meta_api::SendSchema;
+    use testkit::{jobs::claimed_job, meta_api::SendSchema};
 
-    fn job(content: Content) -> ClaimedJob {
-        ClaimedJob {
-            job: JobRef {
-                job_id: "0191e2d0-0000-7000-8000-000000000001".into(),
-                phone_number_id: "1".into(),
-                recipient_id: "r".into(),
-                lane_seq: LaneSeq::new(1, 0),
-            },
-            account_id: "a".into(),
-            attempt: 1,
-            spent: 0,
-            resends: 0,
-            phone: Some("4915112345678".into()),
-            bsuid: None,
-            content,
-            created_at: Timestamp(0),
-            event_id: "e".into(),
-        }
+    fn sent(job: &ClaimedJob) -> Value {
+        request(job, &job.content, "tag.1")
     }
 
     /// What a flow of these steps sends, as far as it goes by itself.
@@ -134,7 +117,7 @@ mod tests {
         };
         let flows = Flows { catalog: &catalog, pinned: &[] };
         let done = advance(&Conversation::default(), &input, flows, Rules::default());
-        done.sends.into_iter().map(|send| request(&job(send.content), "tag.1")).collect()
+        done.sends.into_iter().map(|send| sent(&claimed_job(send.content))).collect()
     }
 
     fn question(labels: usize) -> Value {
@@ -204,8 +187,9 @@ mod tests {
     fn to_the_phone_where_it_is_known_else_to_the_user_id() {
         let text = || Content::Text { body: "Hello".into() };
         let to = |phone: Option<&str>, bsuid: Option<&str>| {
-            let job = ClaimedJob { phone: phone.map(str::to_owned), bsuid: bsuid.map(str::to_owned), ..job(text()) };
-            let body = request(&job, "tag.1");
+            let job =
+                ClaimedJob { phone: phone.map(str::to_owned), bsuid: bsuid.map(str::to_owned), ..claimed_job(text()) };
+            let body = sent(&job);
             (body.get("to").cloned(), body.get("recipient").cloned())
         };
         assert_eq!(to(Some("4915112345678"), Some("DE.1")), (Some(json!("+4915112345678")), None));
@@ -222,8 +206,8 @@ mod tests {
             assert_eq!(schema.faults(&body), [""; 0], "{body:#}");
         }
         let to_user =
-            ClaimedJob { phone: None, bsuid: Some("DE.1".into()), ..job(Content::Text { body: "Hi".into() }) };
-        assert_eq!(schema.faults(&request(&to_user, "tag.1")), [""; 0]);
+            ClaimedJob { phone: None, bsuid: Some("DE.1".into()), ..claimed_job(Content::Text { body: "Hi".into() }) };
+        assert_eq!(schema.faults(&sent(&to_user)), [""; 0]);
         // The check can fail.
         let faulty = json!({"messaging_product": "whatsapp", "recipient_type": "individual", "type": "text", "text": {"body": 7}});
         assert_eq!(schema.faults(&faulty).len(), 2, "{:?}", schema.faults(&faulty));

@@ -82,6 +82,8 @@ pub trait Accounts: ApiKeys {
     async fn phone_numbers(&self) -> Stored<Vec<Arc<PhoneNumber>>>;
     /// Adds a number to an account, or brings it up to date.
     async fn add_phone_number(&self, account: &AccountId, id: &PhoneNumberId, token: SecretString) -> Stored<()>;
+    /// Messages a second that Meta grants a number; `None` = as set for the installation.
+    async fn set_rate(&self, id: &PhoneNumberId, rate: Option<u32>) -> Stored<()>;
     /// Stops sending from a number, with the reason that is shown; or goes on with it (`None`).
     async fn pause_phone_number(&self, id: &PhoneNumberId, reason: Option<&str>) -> Stored<()>;
 }

@@ -117,9 +117,11 @@ pub struct DeadLetter {
 }
 
 /// Which letters are meant: those to which all that is given applies.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LetterFilter {
+    /// What it stands for.
+    pub kind: Option<LetterKind>,
     /// What became of it.
     pub state: Option<LetterState>,
     /// Why it was written.
@@ -130,14 +132,67 @@ pub struct LetterFilter {
     pub account: Option<AccountId>,
     /// The business number.
     pub number: Option<PhoneNumberId>,
+    /// The recipient: its id, phone (digits) or business-scoped user id.
+    pub recipient: Option<String>,
     /// The flow.
     pub flow: Option<FlowId>,
     /// The step.
     pub step: Option<StepId>,
+    /// A text in its ids, its recipient, its attempts or its body, in any case.
+    pub text: Option<String>,
     /// Not written before.
     pub since: Option<Timestamp>,
     /// Not written after.
     pub until: Option<Timestamp>,
+}
+
+/// What letters are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupBy {
+    /// Why they were written.
+    Reason,
+    /// Meta's error code.
+    Code,
+    /// The flow.
+    Flow,
+    /// The step.
+    Step,
+}
+
+impl GroupBy {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Reason, Self::Code, Self::Flow, Self::Step];
+
+    /// The word of the contract.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reason => "reason",
+            Self::Code => "code",
+            Self::Flow => "flow",
+            Self::Step => "step",
+        }
+    }
+
+    /// Reads the word of the contract.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.as_str() == word)
+    }
+}
+
+/// Letters that have the same values in what they were grouped by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The values, in the order of what was asked for: texts and codes; null where a letter has none.
+    pub values: Vec<Value>,
+    /// How many letters.
+    pub count: u64,
+    /// When the oldest of them was written.
+    pub oldest: Timestamp,
+    /// And the newest.
+    pub newest: Timestamp,
 }
 
 /// What a replay of a letter would do.
@@ -184,7 +239,7 @@ impl Prospect {
 }
 
 /// What a replay may do beyond what harms nobody.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowed {
     /// Send what may have arrived.
     pub may_duplicate: bool,
@@ -238,6 +293,10 @@ pub enum Replay {
 pub trait DeadLetters: Send + Sync {
     /// The letters, oldest first.
     async fn list(&self, filter: &LetterFilter, page: &Page) -> Stored<Listed<DeadLetter>>;
+    /// How many there are.
+    async fn count(&self, filter: &LetterFilter) -> Stored<u64>;
+    /// The letters in groups, the largest first.
+    async fn summary(&self, by: &[GroupBy], filter: &LetterFilter) -> Stored<Vec<Group>>;
     /// One letter.
     async fn get(&self, id: &DeadLetterId) -> Stored<Option<DeadLetter>>;
     /// What a replay of these would do, oldest first; of those that there are.
@@ -255,6 +314,8 @@ pub trait DeadLetters: Send + Sync {
         allowed: Allowed,
         now: Timestamp,
     ) -> Stored<Vec<(DeadLetterId, Replay)>>;
+    /// Closes these, nothing being done with them; those that were open.
+    async fn discard(&self, ids: &[DeadLetterId], now: Timestamp) -> Stored<Vec<DeadLetterId>>;
     /// Closes the letters of events that were published.
     async fn published(&self, ids: &[DeadLetterId], now: Timestamp) -> Stored<()>;
 }

@@ -135,6 +135,14 @@ pub trait Ledger: Send + Sync {
     async fn numbers_with_open_jobs(&self) -> Stored<Vec<PhoneNumberId>>;
     /// What the numbers that have open jobs still have to send, most first.
     async fn backlog(&self) -> Stored<Vec<Backlog>>;
+    /// Whether a job that was sent is on the recipient's phone, or never will be.
+    async fn is_delivered(&self, job: &JobId) -> Stored<bool>;
+    /// Whose messages Meta refused for the pair's pace (131056), of those claimed from this number since then.
+    async fn pairs_refused_since(
+        &self,
+        number: &PhoneNumberId,
+        since: Timestamp,
+    ) -> Stored<Vec<(RecipientId, Timestamp)>>;
     /// What was claimed from this number since then, oldest first: to rebuild its limits from.
     async fn claimed_since(&self, number: &PhoneNumberId, since: Timestamp) -> Stored<Vec<(RecipientId, Timestamp)>>;
 }

@@ -1,10 +1,13 @@
 //! Which processes are alive, so that they can share the partitions out.
 
 use super::StoreError;
-use crate::tally::ServedQueue;
+use crate::{
+    ids::PhoneNumberId,
+    tally::{ServedNumber, ServedQueue, Tally},
+};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use std::{sync::LazyLock, time::Duration};
+use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,7 +32,7 @@ impl Role {
     }
 }
 
-/// What a member tells of itself, for people to read.
+/// What a member tells of itself: for people to read, and for senders to leave room for what comes in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberReport {
@@ -39,6 +42,12 @@ pub struct MemberReport {
     pub pid: u32,
     /// What its process serves; of all its roles, where it has several.
     pub queues: Vec<ServedQueue>,
+    /// Messages a second that it handled lately, by the number they were written to.
+    #[serde(default)]
+    pub inbound: BTreeMap<PhoneNumberId, f64>,
+    /// The numbers that it sends from.
+    #[serde(default)]
+    pub numbers: Vec<ServedNumber>,
 }
 
 /// This machine's name: a container has one of its own.
@@ -51,8 +60,20 @@ static HOST: LazyLock<String> = LazyLock::new(|| {
 impl MemberReport {
     /// What this process tells.
     #[must_use]
-    pub fn of_this_process(queues: Vec<ServedQueue>) -> Self {
-        Self { host: HOST.clone(), pid: std::process::id(), queues }
+    pub fn of_this_process(tally: &Tally) -> Self {
+        Self {
+            host: HOST.clone(),
+            pid: std::process::id(),
+            queues: tally.served(),
+            inbound: tally.inbound(),
+            numbers: tally.numbers(),
+        }
+    }
+
+    /// This machine's name.
+    #[must_use]
+    pub fn host() -> &'static str {
+        &HOST
     }
 
     /// Whether this process told it.

@@ -1,6 +1,7 @@
 //! The ports: what the services need of queues, caches and databases. `backends` has the adapters.
 
 pub mod accounts;
+pub mod audit;
 pub mod conversations;
 pub mod dead_letters;
 pub mod flows;
@@ -11,9 +12,11 @@ pub mod members;
 pub mod messages;
 pub mod queue;
 pub mod recipients;
+pub mod replays;
 pub mod sessions;
 pub mod status_clock;
 pub mod suspects;
+pub mod traces;
 
 /// Why a database, cache or broker did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]

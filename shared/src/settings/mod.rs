@@ -8,7 +8,7 @@ mod values;
 pub use about::{About, Effective, about, effective, findings};
 pub use near::{NearMiss, near_misses};
 pub use sources::{Overrides, SettingsError};
-pub use values::{EncryptionKeys, PairRate, UnknownOutcomePolicy};
+pub use values::{EncryptionKeys, Pacing, PairRate, UnknownOutcomePolicy};
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -119,6 +119,10 @@ pub struct Send {
     /// `SEND_MAX_AGE`.
     #[serde(deserialize_with = "values::duration")]
     pub max_age: Duration,
+    /// `SEND_CAP_PER_HOUR`; 0 = no cap.
+    pub cap_per_hour: u32,
+    /// `SEND_PACING`.
+    pub pacing: Pacing,
     /// `UNKNOWN_OUTCOME_POLICY`.
     pub unknown_outcome_policy: UnknownOutcomePolicy,
     /// How long an unknown outcome waits for its status.

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Plain environment names and the keys they set.
-pub(super) const FIXED: [(&str, &str); 24] = [
+pub(super) const FIXED: [(&str, &str); 26] = [
     ("DATABASE_URL", "database_url"),
     ("AMQP_URL", "amqp_url"),
     ("REDIS_URL", "redis_url"),
@@ -32,6 +32,8 @@ pub(super) const FIXED: [(&str, &str); 24] = [
     ("SESSION_TTL", "session.ttl"),
     ("SEND_ATTEMPTS", "send.attempts"),
     ("SEND_MAX_AGE", "send.max_age"),
+    ("SEND_CAP_PER_HOUR", "send.cap_per_hour"),
+    ("SEND_PACING", "send.pacing"),
     ("UNKNOWN_OUTCOME_POLICY", "send.unknown_outcome_policy"),
 ];
 /// Keys that `NAME_FILE` may give.

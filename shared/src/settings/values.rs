@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr, time::Duration};
 
 /// Keys of the ops API and API keys given by hand.
 const SHORTEST_KEY: usize = 16;
+/// Shorter pauses order nothing at the phone.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 /// More partitions than this cost the broker more than they give.
 const MOST_PARTITIONS: u16 = 256;
 
@@ -30,6 +32,37 @@ pub enum UnknownOutcomePolicy {
     Resend,
     /// It is dead-lettered at once.
     Hold,
+}
+
+/// Pauses inside a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pacing {
+    /// None.
+    Off,
+    /// So long after each message.
+    Pause(Duration),
+    /// Until each message is delivered.
+    Delivered,
+    /// Until each picture, video, sound or document is delivered.
+    Media,
+}
+
+impl<'de> Deserialize<'de> for Pacing {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        match text.as_str() {
+            "off" => return Ok(Self::Off),
+            "delivered" => return Ok(Self::Delivered),
+            "media" => return Ok(Self::Media),
+            _ => {}
+        }
+        match humantime::parse_duration(&text) {
+            Ok(pause) if pause >= SHORTEST_PAUSE => Ok(Self::Pause(pause)),
+            _ => {
+                Err(D::Error::custom(format!("{text:?} is none of off, delivered, media, or a pause of 500ms or more")))
+            }
+        }
+    }
 }
 
 /// The ring of keys that access tokens are encrypted with; the first encrypts, all decrypt.

@@ -179,7 +179,7 @@ impl Membership {
 
     /// Tells what this process serves. Only people read it: where that fails, the next one may not.
     async fn report(&self, until: Instant) {
-        let report = MemberReport::of_this_process(self.tally.served());
+        let report = MemberReport::of_this_process(&self.tally);
         let telling = self.members.report(self.role, &self.me, &report, LIFE);
         drop(tokio::time::timeout_at(until, telling).await);
     }

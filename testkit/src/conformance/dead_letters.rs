@@ -1,19 +1,19 @@
 //! Dead letters: found by what they hold, and replayed once, unless it would do harm.
 
 use super::record::{
-    ACCOUNT, NOW, NUMBER, OWNER, RecordHarness, claim, commit, committed, event, find, job_column, letters,
+    ACCOUNT, NOW, NUMBER, OWNER, RecordHarness, claim, commit, committed, event, find, job_column, letters, phone,
     recipient_of, sent_with, state, write,
 };
 use flow_engine::Content;
 use serde_json::json;
 use shared::{
-    Timestamp,
+    Clock as _, Timestamp,
     event::{DeliveryStatus, JobTag, StatusError, StatusUpdate},
     ids::{self, DeadLetterId},
     job::JobRef,
     ports::{
         conversations::{CommitOutcome, StatusOutcome},
-        dead_letters::{Allowed, DeadLetter, LetterFilter, LetterKind, LetterState, Prospect, Replay},
+        dead_letters::{Allowed, DeadLetter, GroupBy, LetterFilter, LetterKind, LetterState, Prospect, Replay},
         ledger::{ClaimOutcome, Outcome, Settlement, Verdict},
         listing::Page,
     },
@@ -22,6 +22,7 @@ use std::time::Duration;
 
 const NOTHING: Allowed = Allowed { may_duplicate: false, force: false };
 const ALL: Allowed = Allowed { may_duplicate: true, force: true };
+const SECOND: Duration = Duration::from_secs(1);
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const DEAD: Outcome = Outcome::Dead { reason: "permanent_error" };
 
@@ -37,6 +38,34 @@ async fn list(record: &dyn RecordHarness, filter: LetterFilter) -> Vec<DeadLette
 
 async fn all_ids(record: &dyn RecordHarness) -> Vec<DeadLetterId> {
     list(record, LetterFilter::default()).await.into_iter().map(|letter| letter.id).collect()
+}
+
+/// By any of what they have in common; what a filter leaves out is not counted.
+pub async fn letters_are_grouped_the_largest_group_first(record: &dyn RecordHarness) {
+    for (person, code) in [("ann", Some(131_026)), ("ben", Some(131_026)), ("cem", None)] {
+        record.pass(Duration::from_secs(1)).await;
+        let job = write(record, person, person, 1).await.remove(0);
+        claim(record, &[&job]).await;
+        let settlement = Settlement { job_id: job.job_id.clone(), attempt: 1, outcome: DEAD, code, error: None };
+        let now = record.ports().clock.now();
+        record.ports().ledger.settle(vec![settlement], OWNER, now).await.expect("settle");
+    }
+    commit(record, vec![event("dan", "4").to_unknown_number()]).await;
+    let letters = &record.ports().dead_letters;
+    let summary = async |by: &[GroupBy], filter: LetterFilter| letters.summary(by, &filter).await.expect("a summary");
+    let groups = summary(&[GroupBy::Reason, GroupBy::Code], LetterFilter::default()).await;
+    let told: Vec<_> = groups.iter().map(|group| (json!(group.values), group.count)).collect();
+    assert_eq!(told[0], (json!(["permanent_error", 131_026]), 2));
+    assert_eq!((groups[0].oldest, groups[0].newest), (NOW.plus(SECOND), NOW.plus(SECOND * 2)));
+    assert_eq!(groups.iter().map(|group| group.count).sum::<u64>(), 4);
+    assert!(told.contains(&(json!(["permanent_error", null]), 1)));
+    let jobs = LetterFilter { kind: Some(LetterKind::Job), ..LetterFilter::default() };
+    let groups = summary(&[GroupBy::Flow, GroupBy::Step], jobs.clone()).await;
+    assert_eq!((json!(groups[0].values), groups[0].count, groups.len()), (json!(["menu", "hello"]), 3, 1));
+    assert_eq!(letters.count(&jobs).await.expect("a count"), 3);
+    assert_eq!(summary(&[], jobs).await[0].count, 3);
+    let none = LetterFilter { reason: Some("too_old".into()), ..LetterFilter::default() };
+    assert!(summary(&[], none.clone()).await.is_empty() && letters.count(&none).await.expect("a count") == 0);
 }
 
 /// A job of a person that wrote for the first time, given up.
@@ -105,6 +134,9 @@ pub async fn letters_are_chosen_by_what_they_hold(record: &dyn RecordHarness) {
     assert_eq!((one.id, one.body), (letter.id.clone(), letter.body.clone()));
 
     let whole = LetterFilter {
+        kind: Some(LetterKind::Job),
+        recipient: Some(phone("ann")),
+        text: Some("UNDELIVER".into()),
         state: Some(LetterState::Open),
         reason: Some("permanent_error".into()),
         code,
@@ -123,6 +155,11 @@ pub async fn letters_are_chosen_by_what_they_hold(record: &dyn RecordHarness) {
         LetterFilter { number: whole.number.clone(), ..nothing() },
         LetterFilter { flow: whole.flow.clone(), ..nothing() },
         LetterFilter { step: whole.step.clone(), ..nothing() },
+        LetterFilter { kind: whole.kind, ..nothing() },
+        LetterFilter { recipient: whole.recipient.clone(), ..nothing() },
+        LetterFilter { recipient: Some(recipient_of("ann").to_string()), kind: whole.kind, ..nothing() },
+        LetterFilter { text: whole.text.clone(), ..nothing() },
+        LetterFilter { text: Some(job.job_id.to_string()), ..nothing() },
         whole,
     ] {
         let ids: Vec<_> = list(record, filter.clone()).await.into_iter().map(|letter| letter.id).collect();

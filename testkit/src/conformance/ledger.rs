@@ -93,6 +93,70 @@ pub async fn a_claim_tells_all_that_is_sent(record: &dyn RecordHarness) {
     assert_eq!(job_column(record, &job, "due_at").await, NOW.plus(CLAIM_LIFE).0.to_string());
 }
 
+/// Its recipient wrote at that time, and got so many messages since an hour; and a template may go out instead.
+pub async fn a_claim_tells_what_decides_whether_it_is_sent(record: &dyn RecordHarness) {
+    let template = Content::Template { name: "hello".into(), language: "en_US".into(), components: vec![] };
+    let event = event("ann", "1").jobs(5).with(|message, advance| {
+        message.sent_at = NOW.0 / 1000 - 60;
+        advance.jobs[3].outside_window = Some(template.clone());
+    });
+    let jobs = committed(record, event.build()).await;
+    let ben = write(record, "ben", "2", 1).await.remove(0);
+    let hour = Duration::from_secs(3600);
+    let told = async |job: &JobRef, at| {
+        let outcomes = claim_for(record, &[job], OWNER, at).await;
+        let claimed = claimed(&outcomes[0]);
+        (claimed.sent_lately, claimed.last_message_at, claimed.outside_window.clone())
+    };
+    let wrote = Some(NOW.minus(Duration::from_secs(60)));
+    assert_eq!(told(&jobs[0], NOW).await, (0, wrote, None));
+    assert!(settle(record, &jobs[0], 1, sent()).await);
+    assert_eq!(told(&jobs[1], NOW).await, (1, wrote, None));
+    assert!(settle(record, &jobs[1], 1, Outcome::Dead { reason: "permanent_error" }).await);
+    let late = NOW.plus(hour).minus(Duration::from_millis(1));
+    assert_eq!(told(&jobs[2], late).await, (1, wrote, None), "what was given up is none");
+    assert!(settle(record, &jobs[2], 1, Outcome::Unknown { due_at: NOW }).await);
+    assert_eq!(told(&ben, late).await.0, 0, "each recipient's own");
+    assert!(record.ports().ledger.settle_unknown(&jobs[2].job_id, Verdict::GiveUp, NOW).await.expect("settle"));
+    assert_eq!(told(&jobs[3], NOW.plus(hour)).await, (0, wrote, Some(template)), "an hour later");
+    assert!(settle(record, &jobs[3], 1, sent()).await);
+    assert_eq!(told(&jobs[4], late.plus(hour)).await.0, 1);
+}
+
+/// Pacing waits for it.
+pub async fn a_message_is_delivered_once_a_status_says_so(record: &dyn RecordHarness) {
+    let jobs = write(record, "ann", "1", 2).await;
+    let is_delivered = async |job: &JobRef| record.ports().ledger.is_delivered(&job.job_id).await.expect("asked");
+    for job in &jobs {
+        sent_with(record, job, 1, sent()).await;
+        assert!(!is_delivered(job).await);
+    }
+    for (job, status) in [(&jobs[0], DeliveryStatus::Delivered), (&jobs[1], DeliveryStatus::Failed)] {
+        apply(record, job, DeliveryStatus::Sent).await;
+        assert!(!is_delivered(job).await);
+        apply(record, job, status).await;
+        assert!(is_delivered(job).await, "{status:?}");
+    }
+}
+
+async fn apply(record: &dyn RecordHarness, job: &JobRef, status: DeliveryStatus) {
+    let status = status_of(job, status);
+    record.ports().conversations.apply_statuses(vec![status], NOW).await.expect("status");
+}
+
+fn status_of(job: &JobRef, status: DeliveryStatus) -> StatusUpdate {
+    StatusUpdate {
+        event_id: ids::fresh().into(),
+        received_at: NOW,
+        phone_number_id: NUMBER.into(),
+        wamid: "wamid.out".into(),
+        status,
+        at: NOW.0 / 1000,
+        job: Some(JobTag { job: job.job_id.clone(), attempt: 1 }),
+        error: None,
+    }
+}
+
 /// What follows in its lane waits, what was spent is counted, and what was not is not.
 pub async fn a_retrying_job_holds_its_lane_and_is_claimed_again(record: &dyn RecordHarness) {
     let jobs = write(record, "ann", "1", 2).await;
@@ -237,17 +301,7 @@ pub async fn an_unknown_outcome_that_is_given_up_leaves_a_letter(record: &dyn Re
 pub async fn a_status_goes_before_the_verdict_on_an_unknown_outcome(record: &dyn RecordHarness) {
     let job = write(record, "ann", "1", 1).await.remove(0);
     sent_with(record, &job, 1, Outcome::Unknown { due_at: NOW }).await;
-    let status = StatusUpdate {
-        event_id: ids::fresh().into(),
-        received_at: NOW,
-        phone_number_id: NUMBER.into(),
-        wamid: "wamid.out".into(),
-        status: DeliveryStatus::Sent,
-        at: NOW.0 / 1000,
-        job: Some(JobTag { job: job.job_id.clone(), attempt: 1 }),
-        error: None,
-    };
-    record.ports().conversations.apply_statuses(vec![status], NOW).await.expect("status");
+    apply(record, &job, DeliveryStatus::Sent).await;
     for verdict in [Verdict::Resend, Verdict::GiveUp] {
         assert!(!record.ports().ledger.settle_unknown(&job.job_id, verdict, NOW).await.expect("settle"));
     }

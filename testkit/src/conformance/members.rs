@@ -3,7 +3,7 @@
 use super::record::{NOW, RecordHarness};
 use shared::{
     ports::members::{MemberReport, Role},
-    tally::ServedQueue,
+    tally::{BreakerState, ServedNumber, ServedQueue},
 };
 use std::time::Duration;
 
@@ -28,7 +28,16 @@ fn served(rate: f64) -> MemberReport {
         age_millis,
     };
     let queues = vec![queue("inbound.03", Some(1_500)), queue("statuses", None)];
-    MemberReport { host: "a \"host\"".to_owned(), pid: 4711, queues }
+    let number = ServedNumber {
+        phone_number_id: "1".into(),
+        breaker: BreakerState::HalfOpen,
+        rate: Some(rate),
+        held_millis: 5,
+        lanes: 2,
+        under_way: 1,
+    };
+    let inbound = [("1".into(), rate)].into();
+    MemberReport { host: "a \"host\"".to_owned(), pid: 4711, queues, inbound, numbers: vec![number] }
 }
 
 async fn report(record: &dyn RecordHarness, role: Role, member: &str, report: &MemberReport) {

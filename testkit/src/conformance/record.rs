@@ -15,6 +15,7 @@ use shared::{
     job::JobRef,
     ports::{
         accounts::Accounts,
+        audit::Audit,
         conversations::{CommitOutcome, Conversations, EventCommit, RecipientRow},
         dead_letters::DeadLetters,
         flows::FlowStore,
@@ -23,9 +24,11 @@ use shared::{
         members::Members,
         messages::MessageLog,
         recipients::Recipients,
+        replays::Replays,
         sessions::SessionCache,
         status_clock::StatusClock,
         suspects::Suspects,
+        traces::Traces,
     },
 };
 use std::{future::Future, sync::Arc, time::Duration};
@@ -62,6 +65,12 @@ pub struct Ports {
     pub suspects: Arc<dyn Suspects>,
     /// What was given up.
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// What is done with many of those.
+    pub replays: Arc<dyn Replays>,
+    /// Who did what when.
+    pub audit: Arc<dyn Audit>,
+    /// The whole ways of messages.
+    pub traces: Arc<dyn Traces>,
     /// Recipients, by hand.
     pub recipients: Arc<dyn Recipients>,
     /// What came in.

@@ -1,13 +1,7 @@
 //! The fields that a request gives, and what they change.
 
-use crate::problem::Problem;
-use flow_engine::validate::{Finding, Given};
+use flow_engine::validate::Given;
 use shared::ports::flows::FlowRecord;
-
-/// One fault, as an answer.
-pub(super) fn fault(path: &str, code: &'static str, message: &str) -> Problem {
-    Problem::invalid(vec![Finding::new(path, code, message)])
-}
 
 /// Puts what is given over what is there.
 pub(super) fn apply(given: &Given, record: &mut FlowRecord) {

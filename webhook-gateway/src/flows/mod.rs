@@ -3,9 +3,12 @@
 mod answer;
 mod check;
 mod given;
-mod request;
 
-use crate::{Gateway, problem::Problem};
+use crate::{
+    Gateway,
+    problem::Problem,
+    request::{Asked, Tenant, sent, sent_or_nothing, stored},
+};
 use answer::FlowAnswer;
 use axum::{
     Json,
@@ -15,7 +18,6 @@ use axum::{
 };
 use flow_engine::{FlowId, FlowStatus, Timestamp, validate::Given};
 use http::StatusCode;
-use request::{Asked, Tenant, sent, sent_or_nothing, stored};
 use serde_json::{Map, Value, json};
 use shared::{
     ids,
@@ -136,7 +138,7 @@ fn id_of(fields: &Map<String, Value>) -> Result<Option<FlowId>, Problem> {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(id)) => Ok(Some(id.as_str().into())),
         Some(Value::Number(id)) => Ok(Some(id.to_string().as_str().into())),
-        Some(_) => Err(given::fault("/id", "wrong_type", "id must be a string")),
+        Some(_) => Err(Problem::fault("/id", "wrong_type", "id must be a string")),
     }
 }
 
@@ -146,7 +148,7 @@ fn possible(id: FlowId) -> Result<FlowId, Problem> {
 }
 
 fn no_id() -> Problem {
-    given::fault("/id", "missing", "which flow? give its id")
+    Problem::fault("/id", "missing", "which flow? give its id")
 }
 
 fn no_such_flow() -> Problem {

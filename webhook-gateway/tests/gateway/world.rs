@@ -91,6 +91,7 @@ impl World {
             api_keys: Arc::new(MemoryAccounts),
             clock: Arc::new(TickingClock::default()),
             readiness: Readiness::default(),
+            operator: None,
         };
         let settings = settings(more);
         let gateway = Gateway::new(ports, &settings).unwrap();

@@ -21,7 +21,7 @@ const UNKNOWN_OUTCOME: &str = "unknown_outcome";
 
 /// So many letters with their job or message, number and recipient, oldest first. Who wrote an event to a number that
 /// nobody owned is known once somebody owns it.
-pub(super) fn select(count: usize) -> String {
+pub(in crate::sql) fn select(count: usize) -> String {
     format!(
         "SELECT l.id, l.kind, l.state, l.reason, l.body, l.job_id, l.phone_number_id, j.state AS job_state, j.lane_seq, j.content,
             n.id AS number, n.paused, r.counter, r.last_message_at, m.state AS message_state,
@@ -39,21 +39,21 @@ pub(super) fn select(count: usize) -> String {
 }
 
 /// A letter, judged.
-pub(super) struct Judged {
+pub(in crate::sql) struct Judged {
     pub id: DeadLetterId,
     pub facts: Facts,
     pub subject: Subject,
 }
 
 /// What a letter stands for.
-pub(super) enum Subject {
+pub(in crate::sql) enum Subject {
     Job(JobId),
     Event(Box<InboundMessage>),
     /// Nothing that can be replayed: its facts say so.
     Nothing,
 }
 
-pub(super) fn read(rows: &[QueryResult], now: Timestamp) -> Result<Vec<Judged>, DbErr> {
+pub(in crate::sql) fn read(rows: &[QueryResult], now: Timestamp) -> Result<Vec<Judged>, DbErr> {
     rows.iter().map(|row| judged(row, now)).collect()
 }
 

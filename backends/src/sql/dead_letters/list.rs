@@ -1,7 +1,7 @@
 //! Reading letters.
 
-use super::column;
-use crate::sql::{conditions::Conditions, cursor, db::Db, rows::corrupt, store_error};
+use super::{column, filter::conditions};
+use crate::sql::{cursor, db::Db, rows::corrupt, store_error};
 use flow_engine::{FlowId, StepId};
 use sea_orm::{DbErr, QueryResult};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use shared::{
     ids::DeadLetterId,
     ports::{
         Stored,
-        dead_letters::{DeadLetter, LetterFilter, LetterKind, LetterState},
+        dead_letters::{DeadLetter, Group, GroupBy, LetterFilter, LetterKind, LetterState},
         listing::{Listed, Page},
     },
 };
@@ -21,16 +21,7 @@ const COLUMNS: &str = "id, kind, state, reason, code, account_id, phone_number_i
 
 pub(super) async fn list(db: &Db, filter: &LetterFilter, page: &Page) -> Stored<Listed<DeadLetter>> {
     cursor::check(db, DOING, "SELECT id FROM dead_letters WHERE id = $1", page).await?;
-    let mut conditions = Conditions::default();
-    conditions.and_if("state = ?", filter.state.map(LetterState::as_str));
-    conditions.and_if("reason = ?", filter.reason.as_deref());
-    conditions.and_if("code = ?", filter.code);
-    conditions.and_if("account_id = ?", filter.account.as_ref().map(|id| id.as_str()));
-    conditions.and_if("phone_number_id = ?", filter.number.as_ref().map(|id| id.as_str()));
-    conditions.and_if("flow_id = ?", filter.flow.as_ref().map(|id| id.0.as_ref()));
-    conditions.and_if("step_id = ?", filter.step.as_ref().map(|id| id.0.as_ref()));
-    conditions.and_if("created_at >= ?", filter.since.map(|at| at.0));
-    conditions.and_if("created_at <= ?", filter.until.map(|at| at.0));
+    let mut conditions = conditions(filter);
     let after = "(created_at, id) > (SELECT created_at, id FROM dead_letters WHERE id = ?)";
     conditions.and_if(after, page.after.as_deref());
     let (conditions, mut values) = conditions.into_parts();
@@ -40,6 +31,54 @@ pub(super) async fn list(db: &Db, filter: &LetterFilter, page: &Page) -> Stored<
     let rows = db.all(DOING, &sql, values).await?;
     let letters = rows.iter().map(letter).collect::<Result<_, DbErr>>().map_err(|error| store_error(DOING, &error))?;
     Ok(Listed::cut(letters, page.limit, |letter| letter.id.to_string()))
+}
+
+pub(super) async fn count(db: &Db, filter: &LetterFilter) -> Stored<u64> {
+    let (conditions, values) = conditions(filter).into_parts();
+    let sql = format!("SELECT count(*) AS letters FROM dead_letters {conditions}");
+    let row = db.one(DOING, &sql, values).await?;
+    let count: Option<i64> =
+        row.map(|row| column(&row, "letters")).transpose().map_err(|error| store_error(DOING, &error))?;
+    Ok(u64::try_from(count.unwrap_or(0)).unwrap_or(0))
+}
+
+pub(super) async fn summary(db: &Db, by: &[GroupBy], filter: &LetterFilter) -> Stored<Vec<Group>> {
+    let columns: Vec<&str> = by.iter().map(|by| column_of(*by)).collect();
+    let (named, grouped) = match columns.join(", ") {
+        none if none.is_empty() => (String::new(), String::new()),
+        columns => (format!("{columns}, "), format!("GROUP BY {columns}")),
+    };
+    let (conditions, values) = conditions(filter).into_parts();
+    let sql = format!(
+        "SELECT {named}count(*) AS letters, min(created_at) AS oldest, max(created_at) AS newest FROM dead_letters
+            {conditions} {grouped} ORDER BY letters DESC, newest DESC"
+    );
+    let rows = db.all(DOING, &sql, values).await?;
+    let group = |row: &QueryResult| {
+        let value = |by: &GroupBy| match by {
+            GroupBy::Code => Ok(column::<Option<i64>>(row, "code")?.into()),
+            by => Ok(column::<Option<String>>(row, column_of(*by))?.into()),
+        };
+        Ok(Group {
+            values: by.iter().map(value).collect::<Result<_, DbErr>>()?,
+            count: u64::try_from(column::<i64>(row, "letters")?).unwrap_or(0),
+            oldest: Timestamp(column::<Option<i64>>(row, "oldest")?.unwrap_or(0)),
+            newest: Timestamp(column::<Option<i64>>(row, "newest")?.unwrap_or(0)),
+        })
+    };
+    let groups: Result<Vec<Group>, DbErr> = rows.iter().map(group).collect();
+    let mut groups = groups.map_err(|error| store_error(DOING, &error))?;
+    groups.retain(|group| group.count > 0);
+    Ok(groups)
+}
+
+fn column_of(by: GroupBy) -> &'static str {
+    match by {
+        GroupBy::Reason => "reason",
+        GroupBy::Code => "code",
+        GroupBy::Flow => "flow_id",
+        GroupBy::Step => "step_id",
+    }
 }
 
 pub(super) async fn get(db: &Db, id: &DeadLetterId) -> Stored<Option<DeadLetter>> {

@@ -1,8 +1,9 @@
 //! The table `dead_letters`: written by whoever gives something up, read and emptied by operators.
 
-mod judge;
+pub(super) mod filter;
+pub(super) mod judge;
 mod list;
-mod replay;
+pub(super) mod replay;
 mod write;
 
 pub(super) use write::{Letter, write};
@@ -15,7 +16,7 @@ use shared::{
     ids::DeadLetterId,
     ports::{
         Stored,
-        dead_letters::{Allowed, DeadLetter, DeadLetters, LetterFilter, Prospect, Replay},
+        dead_letters::{Allowed, DeadLetter, DeadLetters, Group, GroupBy, LetterFilter, Prospect, Replay},
         listing::{Listed, Page},
     },
 };
@@ -33,6 +34,14 @@ fn values(ids: &[DeadLetterId]) -> Vec<Value> {
 impl DeadLetters for SqlDeadLetters {
     async fn list(&self, filter: &LetterFilter, page: &Page) -> Stored<Listed<DeadLetter>> {
         list::list(&self.0, filter, page).await
+    }
+
+    async fn count(&self, filter: &LetterFilter) -> Stored<u64> {
+        list::count(&self.0, filter).await
+    }
+
+    async fn summary(&self, by: &[GroupBy], filter: &LetterFilter) -> Stored<Vec<Group>> {
+        list::summary(&self.0, by, filter).await
     }
 
     async fn get(&self, id: &DeadLetterId) -> Stored<Option<DeadLetter>> {
@@ -63,7 +72,14 @@ impl DeadLetters for SqlDeadLetters {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        self.0.write(replay::ReplayLetters { ids: ids.to_vec(), allowed, now }).await
+        self.0.write(replay::ReplayLetters { ids: ids.to_vec(), allowed, now, of: None }).await
+    }
+
+    async fn discard(&self, ids: &[DeadLetterId], now: Timestamp) -> Stored<Vec<DeadLetterId>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.0.write(replay::Discard { ids: ids.to_vec(), now }).await
     }
 
     async fn published(&self, ids: &[DeadLetterId], now: Timestamp) -> Stored<()> {

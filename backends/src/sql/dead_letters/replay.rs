@@ -13,17 +13,19 @@ use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
 use shared::{
     Timestamp,
-    ids::{DeadLetterId, JobId},
+    ids::{DeadLetterId, JobId, ReplayId},
     job::{JobRef, LaneSeq},
     ports::dead_letters::{Allowed, Prospect, Replay},
 };
 use std::collections::HashMap;
 
 /// Judges letters under their locks, and replays those that may be.
-pub(super) struct ReplayLetters {
+pub(in crate::sql) struct ReplayLetters {
     pub ids: Vec<DeadLetterId>,
     pub allowed: Allowed,
     pub now: Timestamp,
+    /// The replay that it is a step of.
+    pub of: Option<ReplayId>,
 }
 
 #[async_trait]
@@ -100,6 +102,13 @@ impl ReplayLetters {
             list(letters.len(), 1)
         );
         execute(tx, &sql, values(letters)).await?;
+        if let Some(replay) = &self.of {
+            // Whoever goes on with it finds what was not published yet.
+            let sql = format!("UPDATE dead_letters SET replay_id = $1 WHERE id IN ({})", list(letters.len(), 2));
+            let mut bound: Vec<Value> = vec![replay.as_str().into()];
+            bound.extend(values(letters));
+            execute(tx, &sql, bound).await?;
+        }
         // One that was given up as a killer may be tried again.
         let sql = format!(
             "DELETE FROM suspects WHERE message_id IN (SELECT event_id FROM dead_letters WHERE id IN ({}))",
@@ -165,4 +174,33 @@ async fn close(tx: &DatabaseTransaction, ids: &[DeadLetterId], now: Timestamp) -
     let mut bound: Vec<Value> = vec![now.0.into()];
     bound.extend(values(ids));
     execute(tx, &sql, bound).await.map(drop)
+}
+
+/// Closes letters as discarded: those that were open.
+pub(in crate::sql) struct Discard {
+    pub ids: Vec<DeadLetterId>,
+    pub now: Timestamp,
+}
+
+#[async_trait]
+impl Transaction for Discard {
+    type Output = Vec<DeadLetterId>;
+    const DOING: &'static str = "discarding dead letters";
+
+    async fn run(&self, tx: &DatabaseTransaction) -> Result<Vec<DeadLetterId>, DbErr> {
+        // Taken in id order, as by everybody.
+        let lock = for_update(tx);
+        if !lock.is_empty() {
+            let sql =
+                format!("SELECT id FROM dead_letters WHERE id IN ({}) ORDER BY id{lock}", list(self.ids.len(), 1));
+            all(tx, &sql, values(&self.ids)).await?;
+        }
+        let sql = format!(
+            "UPDATE dead_letters SET state = 'discarded', closed_at = $1 WHERE state = 'open' AND id IN ({}) RETURNING id",
+            list(self.ids.len(), 2)
+        );
+        let mut bound: Vec<Value> = vec![self.now.0.into()];
+        bound.extend(values(&self.ids));
+        all(tx, &sql, bound).await?.iter().map(|row| Ok(column::<String>(row, "id")?.into())).collect()
+    }
 }

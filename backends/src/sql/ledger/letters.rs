@@ -34,7 +34,7 @@ pub(in crate::sql) fn failed_attempts(lines: &str) -> Vec<i32> {
 }
 
 /// The lines as a letter shows them: an array of `{at, code?, error}`.
-fn as_array(lines: &str) -> String {
+pub(in crate::sql) fn as_array(lines: &str) -> String {
     let shown = |line: &str| {
         let mut line: Map<String, Value> = serde_json::from_str(line).ok()?;
         line.remove(FAILED);

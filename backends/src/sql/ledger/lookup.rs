@@ -9,7 +9,8 @@ use crate::sql::{
 use sea_orm::{DbErr, QueryResult};
 use shared::{
     Timestamp,
-    ids::{PhoneNumberId, RecipientId},
+    event::DeliveryStatus,
+    ids::{JobId, PhoneNumberId, RecipientId},
     job::{JobRef, JobState, LaneSeq},
     ports::{
         Stored,
@@ -23,6 +24,10 @@ const COLUMNS: &str =
 /// What was claimed: number, since when.
 pub(super) const SELECT_CLAIMED: &str = "SELECT recipient_id, claimed_at FROM jobs
     WHERE phone_number_id = $1 AND claimed_at > $2 ORDER BY claimed_at";
+
+/// What Meta refused for the pair's pace: number, since when.
+pub(super) const SELECT_PAIRS_REFUSED: &str = "SELECT recipient_id, max(claimed_at) AS claimed_at FROM jobs
+    WHERE phone_number_id = $1 AND claimed_at > $2 AND error_code = 131056 GROUP BY recipient_id";
 
 /// The first open job of a lane: number, recipient.
 pub(super) fn select_head() -> String {
@@ -102,8 +107,26 @@ pub(super) async fn claimed_since(
     number: &PhoneNumberId,
     since: Timestamp,
 ) -> Stored<Vec<(RecipientId, Timestamp)>> {
+    times(db, SELECT_CLAIMED, number, since).await
+}
+
+pub(super) async fn is_delivered(db: &Db, job: &JobId) -> Stored<bool> {
+    let sql = "SELECT 1 AS one FROM jobs WHERE id = $1 AND state = 'sent' AND delivery < $2";
+    let values = vec![job.as_str().into(), (DeliveryStatus::Delivered as i32).into()];
+    Ok(db.one("asking whether a message was delivered", sql, values).await?.is_none())
+}
+
+pub(super) async fn pairs_refused_since(
+    db: &Db,
+    number: &PhoneNumberId,
+    since: Timestamp,
+) -> Stored<Vec<(RecipientId, Timestamp)>> {
+    times(db, SELECT_PAIRS_REFUSED, number, since).await
+}
+
+async fn times(db: &Db, sql: &str, number: &PhoneNumberId, since: Timestamp) -> Stored<Vec<(RecipientId, Timestamp)>> {
     const DOING: &str = "reading recent sends";
-    let rows = db.all(DOING, SELECT_CLAIMED, vec![number.as_str().into(), since.0.into()]).await?;
+    let rows = db.all(DOING, sql, vec![number.as_str().into(), since.0.into()]).await?;
     rows.iter()
         .map(|row| Ok((column::<String>(row, "recipient_id")?.into(), Timestamp(column(row, "claimed_at")?))))
         .collect::<Result<_, DbErr>>()

@@ -78,6 +78,18 @@ impl Ledger for SqlLedger {
         lookup::backlog(&self.0).await
     }
 
+    async fn is_delivered(&self, job: &JobId) -> Stored<bool> {
+        lookup::is_delivered(&self.0, job).await
+    }
+
+    async fn pairs_refused_since(
+        &self,
+        number: &PhoneNumberId,
+        since: Timestamp,
+    ) -> Stored<Vec<(RecipientId, Timestamp)>> {
+        lookup::pairs_refused_since(&self.0, number, since).await
+    }
+
     async fn claimed_since(&self, number: &PhoneNumberId, since: Timestamp) -> Stored<Vec<(RecipientId, Timestamp)>> {
         lookup::claimed_since(&self.0, number, since).await
     }

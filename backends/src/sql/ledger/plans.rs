@@ -10,6 +10,12 @@ async fn a_claim_looks_for_earlier_jobs_in_the_index_of_lanes() {
 }
 
 #[tokio::test]
+async fn what_a_claim_rests_on_is_read_from_indexes() {
+    assert_uses(&claim::select(3), &["jobs_recipient"]).await;
+    assert_uses(lookup::SELECT_PAIRS_REFUSED, &["jobs_pair_refused"]).await;
+}
+
+#[tokio::test]
 async fn a_lanes_head_comes_from_the_index_of_lanes() {
     assert_uses(&lookup::select_head(), &["jobs_lane"]).await;
 }

@@ -2,12 +2,13 @@
 
 use super::{claimed, sent, words};
 use crate::conformance::record::{
-    CLAIM_LIFE, NOW, NUMBER, RecordHarness, claim, claim_for, committed, event, recipient_of, sent_with, settle, write,
+    CLAIM_LIFE, NOW, NUMBER, OWNER, RecordHarness, claim, claim_for, committed, event, recipient_of, sent_with, settle,
+    write,
 };
 use shared::{
     Timestamp,
     job::{JobRef, JobState},
-    ports::ledger::{Backlog, OpenJob, Outcome},
+    ports::ledger::{Backlog, OpenJob, Outcome, Settlement},
 };
 use std::time::{Duration, Instant};
 
@@ -130,6 +131,34 @@ pub async fn what_was_claimed_is_told_oldest_first(record: &dyn RecordHarness) {
     assert_eq!(ledger.claimed_since(&NUMBER.into(), NOW).await.expect("claimed"), expected[1..]);
     assert_eq!(ledger.claimed_since(&NUMBER.into(), NOW.minus(SECOND)).await.expect("claimed"), expected);
     assert_eq!(ledger.claimed_since(&"2".into(), NOW.minus(SECOND)).await.expect("claimed"), []);
+}
+
+/// Each pair once; who was sent the refused message after all too.
+pub async fn pairs_that_meta_refused_are_told_by_their_last_claim(record: &dyn RecordHarness) {
+    let ledger = &record.ports().ledger;
+    let refusals = [("ann", 131_056, 2_i32), ("ben", 130_429, 1), ("cem", 131_056, 1)];
+    for (person, code, times) in refusals {
+        let job = write(record, person, person, 1).await.remove(0);
+        for attempt in 1..=times {
+            claim_for(record, &[&job], OWNER, NOW.plus(SECOND * attempt.unsigned_abs())).await;
+            let outcome = Outcome::Retry { due_at: NOW, spent: false };
+            let settlement = Settlement { job_id: job.job_id.clone(), attempt, outcome, code: Some(code), error: None };
+            assert_eq!(ledger.settle(vec![settlement], OWNER, NOW).await.expect("settle"), [true]);
+        }
+        claim_for(record, &[&job], OWNER, NOW.plus(SECOND * 5)).await;
+        assert!(settle(record, &job, times + 1, sent()).await);
+    }
+    let told = async |number: &str, since| {
+        let mut told = ledger.pairs_refused_since(&number.into(), since).await.expect("told");
+        told.sort();
+        told
+    };
+    let at = NOW.plus(SECOND * 5);
+    let mut expected = [(recipient_of("ann"), at), (recipient_of("cem"), at)];
+    expected.sort();
+    assert_eq!(told(NUMBER, NOW).await, expected);
+    assert_eq!(told(NUMBER, at).await, []);
+    assert_eq!(told("2", NOW).await, []);
 }
 
 /// Five thousand messages to one person, as a mistake in a flow makes them.

@@ -94,6 +94,7 @@ pub fn job(text: &str) -> NewJob {
         flow_version: flow_engine::VersionId(1),
         step_id: "hello".into(),
         content: Content::Text { body: text.into() },
+        outside_window: None,
     }
 }
 

@@ -89,6 +89,8 @@ macro_rules! record_conformance {
             a_job_is_claimed_once
             many_owners_claim_a_job_once
             a_claim_tells_all_that_is_sent
+            a_claim_tells_what_decides_whether_it_is_sent
+            a_message_is_delivered_once_a_status_says_so
             a_retrying_job_holds_its_lane_and_is_claimed_again
             only_owner_and_attempt_settle
             what_is_sent_opens_the_lane
@@ -108,11 +110,13 @@ macro_rules! record_conformance {
             numbers_with_open_jobs_are_listed
             the_backlog_of_a_number_is_its_open_jobs
             what_was_claimed_is_told_oldest_first
+            pairs_that_meta_refused_are_told_by_their_last_claim
             a_long_lane_makes_no_claim_slow
         );
         $crate::record_conformance!(@each $harness; dead_letters:
             letters_are_listed_oldest_first_a_page_at_a_time
             letters_are_chosen_by_what_they_hold
+            letters_are_grouped_the_largest_group_first
             a_replayed_job_is_queued_in_its_place_with_fresh_tries
             a_job_is_replayed_once_whoever_asks
             what_would_do_harm_is_left_unless_asked_for
@@ -122,6 +126,20 @@ macro_rules! record_conformance {
             an_event_to_a_number_that_is_known_by_now_is_replayed
             an_event_that_was_handled_or_left_behind_is_not_replayed
             letters_that_are_not_there_are_left_out
+        );
+        $crate::record_conformance!(@each $harness; replays:
+            letters_are_replayed_step_by_step
+            letters_written_later_are_not_replayed
+            what_is_left_is_counted
+            one_that_nobody_goes_on_with_is_taken_over
+            events_are_given_until_they_are_published
+            letters_are_discarded
+            one_that_is_given_up_says_why
+            who_asked_is_recorded
+        );
+        $crate::record_conformance!(@each $harness; traces:
+            every_id_on_the_way_leads_to_all_of_it
+            an_event_to_a_number_that_nobody_owns_is_traced_by_its_letter
         );
         $crate::record_conformance!(@each $harness; recipients:
             those_in_a_session_are_listed_while_it_lives

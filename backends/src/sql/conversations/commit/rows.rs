@@ -155,7 +155,7 @@ pub(super) async fn write_recipients(
     insert(tx, "recipients", &columns, rows, tail).await.map(drop)
 }
 
-const JOB_COLUMNS: [&str; 20] = [
+const JOB_COLUMNS: [&str; 21] = [
     "id",
     "account_id",
     "phone_number_id",
@@ -168,6 +168,7 @@ const JOB_COLUMNS: [&str; 20] = [
     "phone",
     "bsuid",
     "content",
+    "outside_window",
     "state",
     "attempt",
     "spent",
@@ -198,6 +199,7 @@ pub(super) fn job_rows(written: &[Written<'_>], now: Timestamp) -> Vec<Vec<Value
                 advance.identities.phone.as_deref().into(),
                 advance.identities.bsuid.as_deref().into(),
                 content.into(),
+                job.outside_window.as_ref().and_then(|instead| serde_json::to_string(instead).ok()).into(),
                 "queued".into(),
                 0_i32.into(),
                 0_i32.into(),

@@ -3,8 +3,15 @@
 //! Source: Meta's throughput page (80 messages per second and number; one message every 6 s to one user, bursts up to
 //! 45). GCRA: ITU-T I.371, the generic cell rate algorithm.
 
+mod pair;
+mod throughput;
+
+pub use pair::{PAIR_MEMORY, STRICT_FOR};
+
+use pair::Pair;
 use shared::{ids::RecipientId, settings::PairRate};
 use std::{collections::HashMap, time::Duration};
+use throughput::Throughput;
 
 /// A bucket: one message per `spacing`, `burst` of them at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,13 +21,6 @@ pub struct Rate {
     /// Messages at once.
     pub burst: u32,
 }
-
-/// Messages of one number at once: a small burst, so that a second's worth is spread over the second.
-const NUMBER_BURST: u32 = 4;
-/// Meta: one message every 6 seconds to one user, bursts of up to 45.
-const PAIR: Rate = Rate { spacing: Duration::from_secs(6), burst: 45 };
-/// A pair at rest this long has a full bucket again and need not be remembered.
-pub const PAIR_MEMORY: Duration = Duration::from_secs(270);
 
 /// When the next message may go, given the theoretical arrival time `tat` that the last one left; and the one that this
 /// message leaves. All are moments of one clock that never goes back.
@@ -34,70 +34,74 @@ pub fn next_slot(rate: Rate, tat: Duration, now: Duration) -> (Duration, Duratio
 /// The buckets of one business number.
 #[derive(Debug)]
 pub struct NumberLimits {
-    number: Option<Rate>,
-    number_tat: Duration,
-    pair: PairRate,
+    number: Throughput,
+    reading: PairRate,
     pairs: HashMap<RecipientId, Pair>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Pair {
-    tat: Duration,
-    /// The strict reading: messages of the running burst, and when it began.
-    burst: u32,
-    burst_began: Duration,
-    last: Duration,
 }
 
 impl NumberLimits {
     /// Limits of a number that may send `rate` messages a second (0 = no limit).
     #[must_use]
-    pub fn new(rate: u32, pair: PairRate) -> Self {
-        let number = (rate > 0).then(|| Rate { spacing: Duration::from_secs(1) / rate, burst: NUMBER_BURST.min(rate) });
-        Self { number, number_tat: Duration::ZERO, pair, pairs: HashMap::new() }
+    pub fn new(rate: u32, reading: PairRate) -> Self {
+        Self { number: Throughput::new(rate), reading, pairs: HashMap::new() }
+    }
+
+    /// The number may send so many messages a second from now on (0 = no limit).
+    pub fn grant(&mut self, rate: u32) {
+        self.number.grant(rate);
+    }
+
+    /// So many messages a second come in, which Meta counts too; `None`: nobody knows.
+    pub fn make_room(&mut self, inbound: Option<f64>) {
+        self.number.make_room(inbound);
+    }
+
+    /// Messages a second that may go now; `None` = no limit.
+    #[must_use]
+    pub fn rate(&self, now: Duration) -> Option<f64> {
+        self.number.rate(now)
+    }
+
+    /// When the number may send its next message. Takes nothing.
+    #[must_use]
+    pub fn number_slot(&self, now: Duration) -> Duration {
+        self.number.slot(now)
+    }
+
+    /// When the next message to `to` may go, as far as the pair's limit is concerned. Takes nothing.
+    #[must_use]
+    pub fn pair_slot(&self, to: &RecipientId, now: Duration) -> Duration {
+        match self.pairs.get(to) {
+            Some(pair) if self.reading != PairRate::Off => pair.slot(self.reading, now),
+            _ => now,
+        }
     }
 
     /// When the next message to `to` may go. Takes nothing.
     #[must_use]
     pub fn earliest(&self, to: &RecipientId, now: Duration) -> Duration {
-        let pair = self.pair_slot(to, now);
-        match self.number {
-            Some(rate) => next_slot(rate, self.number_tat, now).0.max(pair),
-            None => pair,
-        }
+        self.number_slot(now).max(self.pair_slot(to, now))
     }
 
     /// Takes the slot at `at`, which [`Self::earliest`] gave.
     pub fn take(&mut self, to: &RecipientId, at: Duration) {
-        if let Some(rate) = self.number {
-            self.number_tat = next_slot(rate, self.number_tat, at).1;
+        self.number.take(at);
+        if self.reading != PairRate::Off {
+            self.pairs.entry(to.clone()).or_default().take(at);
         }
-        if self.pair == PairRate::Off {
-            return;
-        }
-        let pair = self.pairs.entry(to.clone()).or_default();
-        pair.tat = next_slot(PAIR, pair.tat, at).1;
-        if at > strict_silence_end(*pair) {
-            (pair.burst, pair.burst_began) = (0, at);
-        }
-        pair.burst += 1;
-        pair.last = at;
     }
 
     /// A POST to `to` has ended at `at`. Meta counts it from when it arrived, which may be well after its slot, and never
     /// is after this: a burst's first message that was slow on its way must not make the one after the burst too early.
     pub fn posted(&mut self, to: &RecipientId, at: Duration) {
         if let Some(pair) = self.pairs.get_mut(to) {
-            pair.tat = pair.tat.max(at + PAIR.spacing);
-            pair.last = pair.last.max(at);
+            pair.posted(at);
         }
     }
 
     /// Gives back a slot that was taken for `to` and not used: no request was made.
-    pub fn return_slot(&mut self, to: &RecipientId) {
-        if let Some(rate) = self.number {
-            self.number_tat = self.number_tat.saturating_sub(rate.spacing);
-        }
+    pub fn return_slot(&mut self, to: &RecipientId, now: Duration) {
+        self.number.put_back(now);
         self.return_pair_slot(to);
     }
 
@@ -105,31 +109,33 @@ impl NumberLimits {
     /// so that an outage isn't met with more requests a second than its end.
     pub fn return_pair_slot(&mut self, to: &RecipientId) {
         if let Some(pair) = self.pairs.get_mut(to) {
-            pair.tat = pair.tat.saturating_sub(PAIR.spacing);
-            pair.burst = pair.burst.saturating_sub(1);
+            pair.put_back();
+        }
+    }
+
+    /// Meta refused a message for the number's rate (130429), at `now`: it counts more than we do.
+    pub fn number_refused(&mut self, now: Duration) {
+        self.number.refused(now);
+    }
+
+    /// Meta refused a message to `to` for the pair's rate (131056), at `at`: it reads its rule strictly.
+    pub fn pair_refused(&mut self, to: &RecipientId, at: Duration) {
+        if self.reading != PairRate::Off {
+            self.pairs.entry(to.clone()).or_default().refused(at);
+        }
+    }
+
+    /// Meta refused a message to `to` at `at` for the pair's rate, when somebody else had this number.
+    pub fn read_strictly(&mut self, to: &RecipientId, at: Duration) {
+        if self.reading != PairRate::Off {
+            self.pairs.entry(to.clone()).or_default().read_strictly(at);
         }
     }
 
     /// Forgets pairs whose buckets are full again.
     pub fn forget(&mut self, now: Duration) {
-        self.pairs.retain(|_, pair| now.saturating_sub(pair.last) < PAIR_MEMORY);
+        self.pairs.retain(|_, pair| !pair.is_idle(now));
     }
-
-    fn pair_slot(&self, to: &RecipientId, now: Duration) -> Duration {
-        let Some(pair) = self.pairs.get(to) else { return now };
-        match self.pair {
-            PairRate::Off => now,
-            PairRate::On => next_slot(PAIR, pair.tat, now).0,
-            // Within 6 s of the burst's beginning it goes on, up to 45; then silence.
-            PairRate::Strict if pair.burst < PAIR.burst && now < pair.burst_began + PAIR.spacing => now,
-            PairRate::Strict => now.max(strict_silence_end(*pair)),
-        }
-    }
-}
-
-/// Meta's words, read strictly: after a burst of N within 6 s nothing for 6N s.
-fn strict_silence_end(pair: Pair) -> Duration {
-    if pair.burst == 0 { Duration::ZERO } else { pair.last + PAIR.spacing * pair.burst }
 }
 
 #[cfg(test)]
@@ -195,7 +201,7 @@ mod tests {
             for _ in 0..45 {
                 now = limits.earliest(&to, now);
                 limits.take(&to, now);
-                limits.return_slot(&to);
+                limits.return_slot(&to, now);
                 now = limits.earliest(&to, now);
                 limits.take(&to, now);
             }

@@ -3,57 +3,68 @@
 //! What lies in a queue the broker knows; whom it serves, how fast that goes and how old what waits is, only the processes
 //! themselves. They tell it twice a second.
 
-use anyhow::{Context, bail};
-use backends::Backends;
-use serde_json::{Value, json};
-use shared::{
-    ids::PhoneNumberId,
+use super::{Answer, Operator, OperatorError};
+use crate::{
     ports::{
-        accounts::PhoneNumber,
         ledger::Backlog,
         members::{MemberReport, Role},
         queue::QueueName,
     },
     tally::ServedQueue,
 };
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-/// What to do when the queues give no answer.
-const NOT_ASKED: &str = "the queues can't be asked; where AMQP_URL is set, see whether that RabbitMQ is up and lets this \
-                         user in, then try again";
 /// Characters of a member's name that tell it from others: its last ones, which are drawn at random.
 const SHOWN: usize = 6;
 
-pub async fn show(backends: &Backends) -> anyhow::Result<Value> {
-    let Some(partitions) = backends.installation.fixed_partitions().await? else {
-        bail!("nobody has served this installation yet, and its queues are made by whoever does first");
-    };
-    let owners = Owners::of(&told(backends).await);
-    let mut items = Vec::new();
-    for queue in QueueName::all(partitions) {
-        let depth = backends.consumer.depth(queue).await.context(NOT_ASKED)?;
-        items.push(owners.shown(queue, depth));
+impl Operator {
+    /// All queues, and the numbers that have something to send.
+    pub async fn queues(&self) -> Answer {
+        let Some(partitions) = self.installation.fixed_partitions().await? else {
+            let why = "nobody has served this installation yet, and its queues are made by whoever does first";
+            return Err(OperatorError::NotFound(why.into()));
+        };
+        let owners = Owners::of(&self.told().await);
+        let mut items = Vec::new();
+        for queue in QueueName::all(partitions) {
+            items.push(owners.shown(queue, self.consumer.depth(queue).await?));
+        }
+        Ok(json!({ "items": items, "numbers": self.busy_numbers().await? }))
     }
-    Ok(json!({ "items": items, "numbers": numbers(backends).await? }))
-}
 
-/// What the processes of each role that consumes tell.
-async fn told(backends: &Backends) -> Vec<(Role, String, MemberReport)> {
-    let mut told = Vec::new();
-    for role in [Role::Worker, Role::Sender] {
-        match backends.members.reports(role).await {
-            Ok(reports) => told.extend(reports.into_iter().map(|(member, report)| (role, member, report))),
-            Err(error) => {
-                // Depths and backlogs are worth showing all the same.
-                tracing::warn!(%error, "nobody knows who serves the queues; is the Redis of REDIS_URL up?");
-                break;
+    /// What the processes of each role that consumes tell.
+    async fn told(&self) -> Vec<(Role, String, MemberReport)> {
+        let mut told = Vec::new();
+        for role in [Role::Worker, Role::Sender] {
+            match self.members.reports(role).await {
+                Ok(reports) => told.extend(reports.into_iter().map(|(member, report)| (role, member, report))),
+                Err(error) => {
+                    // Depths and backlogs are worth showing all the same.
+                    tracing::warn!(%error, "nobody knows who serves the queues; is the Redis of REDIS_URL up?");
+                    break;
+                }
             }
         }
+        told
     }
-    told
+
+    /// The numbers that have something to send, the one with most first.
+    async fn busy_numbers(&self) -> Result<Vec<Value>, OperatorError> {
+        let (backlog, owners) = (self.ledger.backlog().await?, self.owners().await?);
+        let now = self.clock.now();
+        let shown = |Backlog { phone_number_id, open, oldest }: &Backlog| {
+            let owner = owners.get(phone_number_id);
+            json!({
+                "phoneNumberId": phone_number_id,
+                "accountId": owner.map(|(account, _)| account),
+                "backlog": open,
+                "oldestAgeSeconds": now.since(*oldest).as_secs(),
+                "paused": owner.and_then(|(_, paused)| paused.as_deref()),
+            })
+        };
+        Ok(backlog.iter().map(shown).collect())
+    }
 }
 
 /// Who serves each queue.
@@ -114,29 +125,10 @@ fn tail(member: &str) -> &str {
     &member[start..]
 }
 
-/// The numbers that have something to send, the one with most first.
-async fn numbers(backends: &Backends) -> anyhow::Result<Vec<Value>> {
-    let backlog = backends.ledger.backlog().await?;
-    let known = backends.accounts.phone_numbers().await?;
-    let known: HashMap<&PhoneNumberId, &Arc<PhoneNumber>> = known.iter().map(|number| (&number.id, number)).collect();
-    let now = backends.clock.now();
-    let shown = |Backlog { phone_number_id, open, oldest }: &Backlog| {
-        let number = known.get(phone_number_id);
-        json!({
-            "phoneNumberId": phone_number_id,
-            "accountId": number.map(|number| &number.account_id),
-            "backlog": open,
-            "oldestAgeSeconds": now.since(*oldest).as_secs(),
-            "paused": number.and_then(|number| number.paused.as_deref()),
-        })
-    };
-    Ok(backlog.iter().map(shown).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::Timestamp;
+    use crate::Timestamp;
 
     fn served(queue: &str, owned: bool, since: Option<i64>) -> ServedQueue {
         ServedQueue {
@@ -150,7 +142,8 @@ mod tests {
     }
 
     fn told(role: Role, member: &str, queues: Vec<ServedQueue>) -> (Role, String, MemberReport) {
-        (role, format!("…-{member}"), MemberReport { host: "box".to_owned(), pid: 0, queues })
+        let (inbound, numbers) = Default::default();
+        (role, format!("…-{member}"), MemberReport { host: "box".to_owned(), pid: 0, queues, inbound, numbers })
     }
 
     #[test]

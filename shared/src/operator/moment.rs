@@ -1,18 +1,21 @@
 //! Moments as people type them.
 
+use crate::Timestamp;
 use chrono::{DateTime, NaiveDate};
-use flow_engine::Timestamp;
 use std::{str::FromStr, time::Duration};
 
 /// A moment, or how long ago it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
+    /// That very moment.
     At(Timestamp),
+    /// So long ago.
     Ago(Duration),
 }
 
 impl Moment {
     /// The moment, seen from `now`.
+    #[must_use]
     pub fn seen_from(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at,

@@ -19,7 +19,7 @@ const STORE_TIME: Duration = Duration::from_secs(5);
 const MAX_KEY: usize = 512;
 
 /// The account whose API key the request bears. Everything below it sees that account only.
-pub(super) struct Tenant(pub(super) AccountId);
+pub(crate) struct Tenant(pub(crate) AccountId);
 
 impl FromRequestParts<Arc<Gateway>> for Tenant {
     type Rejection = Problem;
@@ -32,7 +32,7 @@ impl FromRequestParts<Arc<Gateway>> for Tenant {
 }
 
 /// `?id=`, where it is given.
-pub(super) struct Asked(pub(super) Option<FlowId>);
+pub(crate) struct Asked(pub(crate) Option<FlowId>);
 
 impl FromRequestParts<Arc<Gateway>> for Asked {
     type Rejection = Problem;
@@ -45,7 +45,7 @@ impl FromRequestParts<Arc<Gateway>> for Asked {
 }
 
 /// Asks a store, for a bounded time.
-pub(super) async fn stored<T>(asking: impl Future<Output = Stored<T>>) -> Result<T, Problem> {
+pub(crate) async fn stored<T>(asking: impl Future<Output = Stored<T>>) -> Result<T, Problem> {
     match tokio::time::timeout(STORE_TIME, asking).await {
         Ok(answer) => Ok(answer?),
         Err(_) => {
@@ -56,12 +56,12 @@ pub(super) async fn stored<T>(asking: impl Future<Output = Stored<T>>) -> Result
 }
 
 /// The body, which must be a JSON object.
-pub(super) async fn sent(gateway: &Gateway, request: Request) -> Result<Map<String, Value>, Problem> {
+pub(crate) async fn sent(gateway: &Gateway, request: Request) -> Result<Map<String, Value>, Problem> {
     sent_or_nothing(gateway, request).await?.ok_or_else(|| not_json("a JSON object was expected; there is no body"))
 }
 
 /// The body, where there is one: a JSON object.
-pub(super) async fn sent_or_nothing(
+pub(crate) async fn sent_or_nothing(
     gateway: &Gateway,
     request: Request,
 ) -> Result<Option<Map<String, Value>>, Problem> {
@@ -89,12 +89,12 @@ pub(super) async fn sent_or_nothing(
     }
     match serde_json::from_slice(json) {
         Ok(Value::Object(fields)) => Ok(Some(fields)),
-        Ok(_) => Err(super::given::fault("", "wrong_type", "a JSON object was expected")),
+        Ok(_) => Err(Problem::fault("", "wrong_type", "a JSON object was expected")),
         Err(error) => Err(not_json(format!("this is not JSON: {error}"))),
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
