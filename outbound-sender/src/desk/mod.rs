@@ -161,8 +161,13 @@ impl Desk {
         // What only has its slot is let go; what is under way comes to its end.
         self.pause();
         while let Some(ended) = self.tasks.join_next().await {
-            if let Ok(Done::Attempted(..) | Done::Panicked(Work::Attempt(_))) = ended {
-                self.shared.host.ended();
+            let (host, now) = (&self.shared.host, self.now());
+            match ended {
+                Ok(Done::Attempted(..) | Done::Panicked(Work::Attempt(_))) => host.ended(),
+                // All others wait for this answer.
+                Ok(Done::Asked { of_host: true, answered }) => host.asked(now, answered, true),
+                Ok(Done::Panicked(Work::Asking { of_host: true })) => host.asked(now, false, true),
+                _ => {}
             }
         }
         self.shared.tally.lets_go_of(&self.number);
@@ -178,7 +183,13 @@ impl Desk {
                     self.limits = NumberLimits::new(rate, self.shared.pair_rate);
                     // Boot time of a moment before this process started is zero: as if it were its first.
                     let then = |at| boot.saturating_sub(now.since(at));
-                    sent.iter().for_each(|(recipient, at)| self.limits.take(recipient, then(*at)));
+                    for (recipient, at) in sent {
+                        if now.since(at) <= SETTLE_IN {
+                            self.limits.take(&recipient, then(at));
+                        } else {
+                            self.limits.take_of_pair(&recipient, then(at));
+                        }
+                    }
                     pairs_refused.iter().for_each(|(recipient, at)| self.limits.read_strictly(recipient, then(*at)));
                     break;
                 }

@@ -86,6 +86,12 @@ impl NumberLimits {
     /// Takes the slot at `at`, which [`Self::earliest`] gave.
     pub fn take(&mut self, to: &RecipientId, at: Duration) {
         self.number.take(at);
+        self.take_of_pair(to, at);
+    }
+
+    /// Takes the pair's part of a slot alone: what was sent longer ago than a second is nothing to the number any more, whatever
+    /// its rate was then.
+    pub fn take_of_pair(&mut self, to: &RecipientId, at: Duration) {
         if self.reading != PairRate::Off {
             self.pairs.entry(to.clone()).or_default().take(at);
         }
@@ -220,6 +226,16 @@ mod tests {
             limits.take(&to, start);
         }
         assert_eq!(limits.earliest(&to, start + SECOND * 6), start + SECOND * 18);
+    }
+
+    #[test]
+    fn what_was_sent_long_ago_at_a_higher_rate_does_not_hold_the_number() {
+        let mut limits = NumberLimits::new(40, PairRate::On);
+        let now = SECOND * 1000;
+        for nth in 0..21_600_u32 {
+            limits.take_of_pair(&format!("r{}", nth % 900).into(), now - SECOND * 270 + SECOND * nth / 80);
+        }
+        assert_eq!(limits.number_slot(now), now);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use axum::{
 };
 use serde_json::{Map, Value};
 use shared::ports::{
-    dead_letters::{Allowed, GroupBy, LetterFilter},
+    dead_letters::{Allowed, GroupBy, LetterFilter, LetterState},
     listing::Page,
     replays::{Act, Chosen, Order},
 };
@@ -106,7 +106,7 @@ fn chosen(fields: &Map<String, Value>, now: shared::Timestamp) -> Result<Chosen,
             Ok(Chosen::Ids(ids.iter().enumerate().map(text).collect::<Result<_, Problem>>()?))
         }
         (Some(_), None, None) => Err(invalid("/ids", "ids is a list of 1 to 1000 ids")),
-        (None, Some(Value::Object(filter)), None) => match filter::filter(filter, "/filter", now)? {
+        (None, Some(Value::Object(filter)), None) => match open(filter::filter(filter, "/filter", now)?)? {
             filter if filter == LetterFilter::default() => {
                 Err(invalid("/filter", "a filter is not empty; where all open letters are meant, say \"all\": true"))
             }
@@ -115,6 +115,14 @@ fn chosen(fields: &Map<String, Value>, now: shared::Timestamp) -> Result<Chosen,
         (None, Some(_), None) => Err(invalid("/filter", "filter is an object")),
         (None, None, Some(Value::Bool(true))) => Ok(Chosen::Matching(LetterFilter::default())),
         _ => Err(invalid("", "which letters? give one of ids, filter and \"all\": true")),
+    }
+}
+
+/// Only open letters can be meant: saying so says nothing.
+fn open(filter: LetterFilter) -> Result<LetterFilter, Problem> {
+    match filter.state {
+        None | Some(LetterState::Open) => Ok(LetterFilter { state: None, ..filter }),
+        Some(_) => Err(invalid("/filter/state", "only open letters are replayed or discarded")),
     }
 }
 

@@ -62,7 +62,8 @@ pub(super) fn filter(fields: &Map<String, Value>, path: &str, now: Timestamp) ->
             filter.code = Some(code.ok_or_else(|| invalid(&place, "code is Meta's error code, a number"))?);
             continue;
         }
-        let text = value.as_str().ok_or_else(|| invalid(&place, "a text was expected"))?;
+        let text = value.as_str().filter(|text| !text.is_empty());
+        let text = text.ok_or_else(|| invalid(&place, "a text with something in it was expected"))?;
         let moment = || text.parse::<Moment>().map(|moment| moment.seen_from(now)).map_err(|why| invalid(&place, &why));
         match name.as_str() {
             "kind" => filter.kind = Some(one_of(&place, text, LetterKind::parse)?),
