@@ -19,21 +19,30 @@ const GOOD: u32 = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Closed,
-    /// Asked at this moment; so many questions, or tries with a message, went unanswered.
-    Open(Duration, u32),
-    Asking(u32),
+    Open,
     /// Since this moment, so many went well.
     HalfOpen {
         since: Duration,
         good: u32,
-        failures: u32,
     },
+}
+
+/// The question whether the API answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    None,
+    /// To be asked at this moment.
+    At(Duration),
+    Asked,
 }
 
 /// A breaker. All moments are of one clock that never goes back.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     state: State,
+    question: Question,
+    /// Questions, or tries with a message, that went unanswered one after the other.
+    failures: u32,
     /// When calls ended, and whether they were answered.
     calls: VecDeque<(Duration, bool)>,
     /// How the last one ended; `None`: nobody called yet.
@@ -42,14 +51,14 @@ pub(crate) struct Breaker {
 
 impl Breaker {
     pub fn closed() -> Self {
-        Self { state: State::Closed, calls: VecDeque::new(), last: None }
+        Self { state: State::Closed, question: Question::None, failures: 0, calls: VecDeque::new(), last: None }
     }
 
     pub fn state(&self) -> BreakerState {
         match self.state {
             State::Closed => BreakerState::Closed,
             State::HalfOpen { .. } => BreakerState::HalfOpen,
-            State::Open(..) | State::Asking(_) => BreakerState::Open,
+            State::Open => BreakerState::Open,
         }
     }
 
@@ -58,7 +67,7 @@ impl Breaker {
         match self.state {
             State::Closed => usize::MAX,
             State::HalfOpen { .. } => 1,
-            State::Open(..) | State::Asking(_) => 0,
+            State::Open => 0,
         }
     }
 
@@ -83,58 +92,61 @@ impl Breaker {
                 }
                 let failed = self.calls.iter().filter(|(_, answered)| !answered).count();
                 if !answered && self.calls.len() >= CALLS && failed * 2 >= self.calls.len() && together() {
-                    self.open(now, 0);
+                    self.open(now);
+                } else if answered && self.question != Question::Asked {
+                    // Whatever was doubted.
+                    (self.question, self.failures) = (Question::None, 0);
                 }
             }
             // Calls of before say nothing about now.
-            State::HalfOpen { since, good, failures } if began >= since => {
-                self.last = Some(answered);
-                match good + 1 {
-                    _ if !answered => self.open(now, failures),
-                    GOOD => self.close(),
-                    good => self.state = State::HalfOpen { since, good, failures },
-                }
-            }
-            State::HalfOpen { .. } | State::Open(..) | State::Asking(_) => {}
+            State::HalfOpen { since, good } if began >= since => match good + 1 {
+                _ if !answered => self.open(now),
+                GOOD => self.close(),
+                good => self.state = State::HalfOpen { since, good },
+            },
+            State::HalfOpen { .. } | State::Open => {}
         }
     }
 
-    /// Something precious waits, and the last call wasn't answered: the API is asked before.
+    /// Something precious waits, and the last call wasn't answered: the API is to be asked, while everything else goes on.
     pub fn doubt(&mut self, now: Duration) {
-        if self.state == State::Closed && self.last != Some(true) {
-            self.state = State::Open(now, 0);
+        if self.state == State::Closed && self.last != Some(true) && self.question == Question::None {
+            self.question = Question::At(now);
         }
     }
 
     /// When the API is to be asked; `None`: not at all, or it is being asked.
     pub fn asks_at(&self) -> Option<Duration> {
-        match self.state {
-            State::Open(at, _) => Some(at),
-            State::Closed | State::Asking(_) | State::HalfOpen { .. } => None,
+        match self.question {
+            Question::At(at) => Some(at),
+            Question::None | Question::Asked => None,
         }
     }
 
     /// The question waits until then.
     pub fn put_off(&mut self, until: Duration) {
-        if let State::Open(_, failures) = self.state {
-            self.state = State::Open(until, failures);
+        if matches!(self.question, Question::At(_)) {
+            self.question = Question::At(until);
         }
     }
 
     /// The API is being asked; the answer goes to [`Self::asked`].
     pub fn asking(&mut self) {
-        if let State::Open(_, failures) = self.state {
-            self.state = State::Asking(failures);
-        }
+        self.question = Question::Asked;
     }
 
     /// Whether it answered the question. Where no message waits to go first (`waits`), that closes it.
     pub fn asked(&mut self, now: Duration, answered: bool, waits: bool) {
-        let State::Asking(failures) = self.state else { return };
-        match (answered, waits) {
-            (false, _) => self.open(now, failures),
-            (true, true) => self.state = State::HalfOpen { since: now, good: 0, failures },
-            (true, false) => self.close(),
+        if self.question != Question::Asked {
+            return;
+        }
+        match self.state {
+            State::Open if answered && waits => {
+                (self.state, self.question) = (State::HalfOpen { since: now, good: 0 }, Question::None);
+            }
+            _ if answered => self.close(),
+            State::Open => self.open(now),
+            State::Closed | State::HalfOpen { .. } => self.ask_later(now),
         }
     }
 
@@ -145,14 +157,19 @@ impl Breaker {
         }
     }
 
-    fn open(&mut self, now: Duration, failures: u32) {
-        let failures = failures.saturating_add(1);
-        self.state = State::Open(now + ASK.ceiling(failures), failures);
+    fn open(&mut self, now: Duration) {
+        (self.state, self.last) = (State::Open, Some(false));
         self.calls.clear();
+        self.ask_later(now);
+    }
+
+    fn ask_later(&mut self, now: Duration) {
+        self.failures = self.failures.saturating_add(1);
+        self.question = Question::At(now + ASK.ceiling(self.failures));
     }
 
     fn close(&mut self) {
-        self.state = State::Closed;
+        (self.state, self.question, self.failures) = (State::Closed, Question::None, 0);
         self.last = Some(true);
         self.calls.clear();
     }
@@ -238,11 +255,16 @@ mod tests {
         assert!(!breaker.answers(), "nobody called yet");
         calls(&mut breaker, [true, false]);
         breaker.doubt(NOW);
-        assert_eq!(breaker.asks_at(), Some(NOW));
-        breaker.asking();
-        breaker.asked(NOW, true, false);
+        assert_eq!((breaker.asks_at(), breaker.room()), (Some(NOW), usize::MAX), "everything else goes on");
+        let asked = ask(&mut breaker, false);
+        assert_eq!(breaker.asks_at(), Some(asked + SECOND));
+        ask(&mut breaker, true);
         assert!(breaker.answers());
         breaker.doubt(NOW);
-        assert_eq!(breaker.state(), BreakerState::Closed);
+        assert_eq!(breaker.asks_at(), None);
+        calls(&mut breaker, [false]);
+        breaker.doubt(NOW);
+        calls(&mut breaker, [true]);
+        assert_eq!((breaker.asks_at(), breaker.answers()), (None, true), "an ordinary message settled it");
     }
 }

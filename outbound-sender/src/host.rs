@@ -10,7 +10,7 @@ use shared::{
     tally::BreakerState,
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::Hash,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -38,6 +38,8 @@ struct State {
     last: HashMap<PhoneNumberId, (Duration, bool)>,
     /// Requests that are about to be made or under way.
     under_way: usize,
+    /// Numbers that have a message in line which may show whether the host answers.
+    waiting: HashSet<PhoneNumberId>,
 }
 
 /// Who is to wait.
@@ -54,6 +56,17 @@ struct Hold {
     refusals: u32,
 }
 
+/// Tells whoever is on call that a breaker changed.
+pub(crate) fn say(scope: &'static str, number: &str, before: BreakerState, now: BreakerState) {
+    if now == BreakerState::Open {
+        tracing::error!(scope, number, "WhatsApp doesn't answer: what is to be sent waits until it does");
+    } else if (before, now) != (BreakerState::Open, BreakerState::HalfOpen) {
+        tracing::warn!(scope, number, "WhatsApp answers again");
+    }
+    metrics::gauge!("flow_runner_breaker_state", "scope" => scope, "number" => number.to_owned())
+        .set(f64::from(now as u8));
+}
+
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -61,7 +74,12 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Host {
     pub fn new() -> Self {
         Self {
-            state: Mutex::new(State { breaker: Breaker::closed(), last: HashMap::new(), under_way: 0 }),
+            state: Mutex::new(State {
+                breaker: Breaker::closed(),
+                last: HashMap::new(),
+                under_way: 0,
+                waiting: HashSet::new(),
+            }),
             changed: watch::Sender::new(BreakerState::Closed),
             holds: Mutex::default(),
             questions: Mutex::default(),
@@ -74,7 +92,13 @@ impl Host {
         let changed = change(&mut state);
         let now = state.breaker.state();
         // Half open, each call that ends lets the next one go.
-        self.changed.send_if_modified(|told| std::mem::replace(told, now) != now || now == BreakerState::HalfOpen);
+        self.changed.send_if_modified(|told| {
+            let before = std::mem::replace(told, now);
+            if before != now {
+                say("host", "", before, now);
+            }
+            before != now || now == BreakerState::HalfOpen
+        });
         changed
     }
 
@@ -136,14 +160,20 @@ impl Host {
         state.breaker.asks_at().is_none()
     }
 
-    pub fn asked(&self, now: Duration, answered: bool, waits: bool) {
-        self.change(|state| state.breaker.asked(now, answered, waits));
+    /// Whether it answered.
+    pub fn asked(&self, now: Duration, answered: bool) {
+        self.change(|state| state.breaker.asked(now, answered, !state.waiting.is_empty()));
     }
 
-    /// Half open, no message waits that could show more.
-    pub fn nothing_waits(&self) {
+    /// Whether a number has a message in line that may go first. Half open with none of any number, nothing more can be shown.
+    pub fn waits(&self, number: &PhoneNumberId, waits: bool) {
         self.change(|state| {
-            if state.under_way == 0 {
+            if waits {
+                state.waiting.insert(number.clone());
+            } else {
+                state.waiting.remove(number);
+            }
+            if state.waiting.is_empty() && state.under_way == 0 {
                 state.breaker.nothing_waits();
             }
         });
@@ -221,13 +251,17 @@ mod tests {
         let later = NOW + SECOND;
         assert!(host.asks(&ann, later));
         assert!(!host.asks(&ben, later));
-        host.asked(later, true, true);
+        host.waits(&"1".into(), true);
+        host.waits(&"2".into(), true);
+        host.asked(later, true);
         assert!(host.begins());
         assert!(!host.begins());
         host.called(&"1".into(), later, later, true);
         assert!(host.has_room());
         assert_eq!(host.breaker(), BreakerState::HalfOpen);
-        host.nothing_waits();
+        host.waits(&"1".into(), false);
+        assert_eq!(host.breaker(), BreakerState::HalfOpen, "the other number has one");
+        host.waits(&"2".into(), false);
         assert_eq!(host.breaker(), BreakerState::Closed);
     }
 

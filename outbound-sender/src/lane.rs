@@ -80,8 +80,13 @@ impl Lane {
         }
         let job = match self.phase {
             Phase::Waits(_) | Phase::Ready if job.lane_seq < self.head.lane_seq => {
-                self.resent = false;
-                std::mem::replace(&mut self.head, job)
+                let later = std::mem::replace(&mut self.head, job);
+                if std::mem::take(&mut self.resent) {
+                    // The ledger brings it back, and with it that it can be sent this once only.
+                    self.more = true;
+                    return;
+                }
+                later
             }
             // Mostly one whose turn came, by way of the ledger, before its message: the ledger tells.
             _ if job.lane_seq < self.head.lane_seq => {
@@ -166,6 +171,15 @@ mod tests {
         lane.put_first(job(3));
         assert_eq!(lane.head, job(3));
         assert!(!lane.move_on() && lane.more);
+    }
+
+    #[test]
+    fn a_head_that_can_be_sent_once_only_keeps_that_when_it_is_overtaken() {
+        let mut lane = Lane::new(job(5), Phase::Ready);
+        lane.resent = true;
+        lane.add(job(4));
+        assert_eq!((&lane.head, lane.resent), (&job(4), false));
+        assert!(!lane.move_on() && lane.more, "the ledger brings it back");
     }
 
     #[test]

@@ -119,6 +119,7 @@ impl Sender {
             policy: settings.unknown_outcome_policy,
             wait: settings.unknown_wait,
             wait_after_refusal: settings.unknown_wait_after_refusal,
+            max_age: settings.max_age,
         };
         let (told, inbound) = watch::channel(None);
         let shared = Arc::new(Shared {

@@ -26,6 +26,8 @@ pub(crate) struct Unknowns {
     pub policy: UnknownOutcomePolicy,
     pub wait: Duration,
     pub wait_after_refusal: Duration,
+    /// `SEND_MAX_AGE`.
+    pub max_age: Duration,
 }
 
 /// What came of it, for the lane.
@@ -79,6 +81,8 @@ impl Unknowns {
             return Ok(Settled::Later(now.plus(ASK_AGAIN)));
         }
         let verdict = match self.policy {
+            // What would be too old to be sent is not waited for any longer.
+            UnknownOutcomePolicy::Resend if now.since(wait.claimed_at) > self.max_age => Verdict::GiveUp,
             UnknownOutcomePolicy::Resend if wait.resends == 0 && !wait.answers => {
                 return Ok(Settled::Doubted(now.plus(ASK_AGAIN)));
             }

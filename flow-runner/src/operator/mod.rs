@@ -224,7 +224,9 @@ pub async fn run(operation: Operation, backends: &Backends, who: &str) -> anyhow
             flows::import(backends, account.as_deref(), documents, keep_recipients).await?
         }
         Operation::FlowsDelete { account, id } => flows::delete(backends, account.as_deref(), &id).await?,
-        Operation::Process { number, from, text } => webhook_gateway::process(&operator, &number, &from, &text).await?,
+        Operation::Process { number, from, text } => {
+            webhook_gateway::process(&operator, who, &number, &from, &text).await?
+        }
         Operation::SessionsList { account, page } => operator.sessions(account.as_deref(), &page).await?,
         Operation::SessionsShow { account, recipient } => operator.session(account.as_deref(), &recipient).await?,
         Operation::SessionsSet { account, recipient, place, ttl } => {

@@ -142,6 +142,25 @@ async fn letters_are_found_grouped_replayed_once_and_discarded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slow_replay_holds_up_no_other() {
+    let stage = Stage::set(&[ADMIN]).await;
+    refused_for(&stage, 5).await;
+    let listed = get(&stage, "dead-letters").await;
+    let ids: Vec<&Value> = listed["items"].as_array().expect("letters").iter().map(|letter| &letter["id"]).collect();
+    let (status, slow) = post(&stage, "dead-letters/replay", json!({ "ids": &ids[..4], "rate": 1 })).await;
+    assert_eq!(status, 202);
+    let quick = replayed(&stage, json!({ "ids": [ids[4]] })).await;
+    assert_eq!(quick["replayed"], 1);
+    let path = format!("replays/{}", slow["id"].as_str().expect("an id"));
+    let first = get(&stage, &path).await;
+    let done = until_some("the slow one is done", async || {
+        Some(get(&stage, &path).await).filter(|run| run["state"] == "done")
+    });
+    assert_eq!(done.await["replayed"], 4);
+    assert_eq!(first["state"], "running", "{first}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_makes_no_sense_is_refused_with_its_place() {
     let stage = Stage::set(&[ADMIN]).await;
     for (body, place) in [

@@ -193,7 +193,7 @@ impl Installation {
         drop(stdin);
         let status = tokio::task::spawn_blocking(move || child.wait()).await.expect("waited").expect("waited");
         assert!(status.success(), "{status}");
-        tokio::time::sleep(KNOWN_WITHIN).await;
+        self.until_known().await;
     }
 
     /// Changes some fields of a flow.

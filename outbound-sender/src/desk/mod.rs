@@ -90,6 +90,10 @@ pub(crate) struct Desk {
     paces: HashMap<RecipientId, Pace>,
     /// Something waits for the API to be known to answer.
     doubts: bool,
+    /// This desk is asking whether the host answers, for all.
+    asks_host: bool,
+    /// The host knows that messages wait here.
+    told_waiting: bool,
     tasks: JoinSet<Done>,
     /// Messages that have their slot, up to the end of their requests.
     under_way: usize,
@@ -113,6 +117,8 @@ impl Desk {
             breaker: Breaker::closed(),
             paces: HashMap::new(),
             doubts: false,
+            asks_host: false,
+            told_waiting: false,
             shared,
             lanes: HashMap::new(),
             wakes: BinaryHeap::new(),
@@ -161,16 +167,18 @@ impl Desk {
         // What only has its slot is let go; what is under way comes to its end.
         self.pause();
         while let Some(ended) = self.tasks.join_next().await {
-            let (host, now) = (&self.shared.host, self.now());
             match ended {
-                Ok(Done::Attempted(..) | Done::Panicked(Work::Attempt(_))) => host.ended(),
-                // All others wait for this answer.
-                Ok(Done::Asked { of_host: true, answered }) => host.asked(now, answered, true),
-                Ok(Done::Panicked(Work::Asking { of_host: true })) => host.asked(now, false, true),
+                Ok(Done::Attempted(..) | Done::Panicked(Work::Attempt(_))) => {
+                    self.under_way -= 1;
+                    self.shared.host.ended();
+                }
+                Ok(Done::Asked { of_host: true, answered }) => {
+                    self.asks_host = false;
+                    self.shared.host.asked(self.now(), answered);
+                }
                 _ => {}
             }
         }
-        self.shared.tally.lets_go_of(&self.number);
     }
 
     /// Counts what was sent from this number before this desk had it.
@@ -366,6 +374,20 @@ impl Desk {
             let before = if first { now } else { now.minus(READ_OLDER) };
             Done::Read(shared.ledger.waiting(&number, now, before, limit).await)
         });
+    }
+}
+
+/// Whatever a desk ends of, nobody waits for it.
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let (host, now) = (&self.shared.host, self.shared.clock.boot());
+        (0..self.under_way).for_each(|_| host.ended());
+        if self.asks_host {
+            host.asked(now, false);
+        }
+        host.waits(&self.number, false);
+        self.shared.tally.lets_go_of(&self.number);
+        self.say_closed();
     }
 }
 

@@ -5,7 +5,10 @@ use super::{
     Desk, HORIZON,
     turns::{Done, Work},
 };
-use crate::lane::Phase;
+use crate::{
+    host,
+    lane::{Lane, Phase},
+};
 use shared::{
     ids::RecipientId,
     tally::{BreakerState, ServedNumber},
@@ -37,6 +40,7 @@ impl Desk {
     /// Lets those go for whom there is room.
     pub(super) fn move_line(&mut self) {
         let now = self.now();
+        self.doubts &= !self.answers();
         while !self.line.is_empty() && self.has_room(now) {
             let Some(next) = self.next_in_line() else { break };
             let Some((recipient, since)) = self.line.remove(next) else { break };
@@ -63,12 +67,16 @@ impl Desk {
                 self.attempt(&recipient);
             }
         }
-        self.nothing_waits();
+        self.tell_what_waits();
     }
 
     /// Half open, what was unknown doesn't go: it can be sent this once only.
     fn next_in_line(&self) -> Option<usize> {
-        if self.is_closed() { Some(0) } else { self.line.iter().position(|(recipient, _)| !self.is_resent(recipient)) }
+        if self.is_closed() {
+            (!self.line.is_empty()).then_some(0)
+        } else {
+            self.line.iter().position(|(recipient, _)| !self.is_resent(recipient))
+        }
     }
 
     fn is_resent(&self, recipient: &RecipientId) -> bool {
@@ -79,14 +87,15 @@ impl Desk {
         self.breaker.state() == BreakerState::Closed && self.shared.host.breaker() == BreakerState::Closed
     }
 
-    /// Half open with nothing to show more by: what precious waits may go.
-    fn nothing_waits(&mut self) {
-        if self.is_closed() || self.under_way > 0 || self.next_in_line().is_some() {
-            return;
+    /// Half open with nothing to show more by, what is precious may go.
+    fn tell_what_waits(&mut self) {
+        let waits = self.next_in_line().is_some();
+        if self.under_way == 0 && !waits {
+            self.breaker.nothing_waits();
         }
-        self.breaker.nothing_waits();
-        if self.has_work() {
-            self.shared.host.nothing_waits();
+        let matters = self.shared.host.breaker() != BreakerState::Closed;
+        if std::mem::replace(&mut self.told_waiting, waits && matters) != (waits && matters) || (matters && !waits) {
+            self.shared.host.waits(&self.number, waits);
         }
     }
 
@@ -114,8 +123,11 @@ impl Desk {
         match (self.shared.host.breaker(), self.breaker.state()) {
             (BreakerState::Open, _) => self.shared.host.asks_at(),
             (_, BreakerState::Open) => self.breaker.asks_at(),
-            _ if self.line.is_empty() => None,
-            _ => self.room_at(now).map(|at| at.saturating_sub(HORIZON).max(now)),
+            _ => {
+                let room = self.room_at(now).filter(|_| !self.line.is_empty());
+                let doubt = self.breaker.asks_at().filter(|_| self.doubts);
+                [room.map(|at| at.saturating_sub(HORIZON).max(now)), doubt].into_iter().flatten().min()
+            }
         }
     }
 
@@ -131,6 +143,7 @@ impl Desk {
             if !self.shared.host.asks(&account, now) {
                 return;
             }
+            self.asks_host = true;
         } else {
             if self.breaker.asks_at().is_none_or(|at| at > now) {
                 return;
@@ -148,20 +161,41 @@ impl Desk {
 
     /// Whether the API answered.
     pub(super) fn asked(&mut self, of_host: bool, answered: bool) {
-        let (now, waits) = (self.now(), self.line.iter().any(|(recipient, _)| !self.is_resent(recipient)));
+        let now = self.now();
         if of_host {
-            self.shared.host.asked(now, answered, waits);
+            self.asks_host = false;
+            self.shared.host.asked(now, answered);
         } else {
+            let (before, waits) = (self.breaker.state(), self.next_in_line().is_some());
             self.breaker.asked(now, answered, waits);
+            self.say(before);
         }
         tracing::info!(number = %self.number, of_host, answered, "asked whether the API answers");
-        self.doubts &= !self.answers();
         self.move_line();
     }
 
+    /// Nobody knows of a number without a desk that it can't be reached.
+    pub(super) fn say_closed(&self) {
+        if self.breaker.state() != BreakerState::Closed {
+            metrics::gauge!("flow_runner_breaker_state", "scope" => "number", "number" => self.number.to_string())
+                .set(0.0);
+        }
+    }
+
+    /// Tells whoever is on call, if the breaker has changed.
+    pub(super) fn say(&self, before: BreakerState) {
+        let now = self.breaker.state();
+        if before != now {
+            host::say("number", self.number.as_str(), before, now);
+        }
+    }
+
     /// What operators see of this number.
-    pub(super) fn tell(&self) {
+    pub(super) fn tell(&mut self) {
         let now = self.now();
+        // What was doubted may have been settled by its status.
+        let unknown = |lane: &Lane| matches!(lane.phase, Phase::Unknown { .. } | Phase::Settling { .. });
+        self.doubts &= self.lanes.values().any(unknown);
         let held = self.shared.host.held_until(&self.number, self.account.as_ref()).saturating_sub(now);
         let open = [self.breaker.state(), self.shared.host.breaker()];
         let breaker = open.into_iter().max_by_key(|state| *state as u8).unwrap_or(BreakerState::Closed);
@@ -173,8 +207,5 @@ impl Desk {
             lanes: self.lanes.len() as u64,
             under_way: self.under_way as u64,
         });
-        let breaker = self.breaker.state() as u8;
-        metrics::gauge!("flow_runner_breaker_state", "scope" => "number", "number" => self.number.to_string())
-            .set(f64::from(breaker));
     }
 }

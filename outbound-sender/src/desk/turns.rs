@@ -79,7 +79,9 @@ impl Desk {
             return;
         };
         self.shared.host.called(&self.number, call.began, now, call.answered());
+        let before = self.breaker.state();
         self.breaker.called(call.began, now, call.answered());
+        self.say(before);
         match call.reached {
             Reached::Nobody => self.limits.return_pair_slot(recipient),
             Reached::Somebody | Reached::Meta { .. } => self.limits.posted(recipient, now),

@@ -12,7 +12,7 @@ impl Operator {
     }
 
     /// Records an act that is about to be done.
-    pub(super) async fn note(&self, who: &str, act: &str, subject: &str, details: Value) -> Result<(), OperatorError> {
+    pub async fn note(&self, who: &str, act: &str, subject: &str, details: Value) -> Result<(), OperatorError> {
         Ok(self.audit.note(who, act, subject, &details, self.clock.now()).await?)
     }
 }

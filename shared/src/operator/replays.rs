@@ -12,12 +12,15 @@ use crate::{
 };
 use serde_json::{Map, Value, json};
 use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Letters in one step at most.
 const BATCH: u32 = 200;
 /// Whoever goes on with a replay has it for so long from each step on; then somebody else does.
 const LEASE: Duration = Duration::from_secs(15);
+/// Replays that one process goes on with at a time.
+const AT_A_TIME: usize = 8;
 /// How often it is looked for replays that nobody goes on with, and how long one waits whose step failed.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -79,10 +82,9 @@ impl Operator {
     }
 }
 
-/// Goes on with replays that nobody else goes on with.
+/// Goes on with replays that nobody else goes on with, several at a time: a slow one holds up no other.
 pub struct Replaying {
-    /// On what.
-    pub operator: Operator,
+    operator: Operator,
     owner: Arc<str>,
 }
 
@@ -95,37 +97,49 @@ impl Replaying {
 
     /// Until `stop`. What is under way then another process goes on with, or this one after its restart.
     pub async fn run(self, stop: CancellationToken) {
-        loop {
-            let operator = &self.operator;
-            match operator.replays.take(&self.owner, operator.clock.now(), LEASE).await {
-                Ok(Some(run)) => self.go_through(&run.id, &stop).await,
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "can't look for replays"),
-            }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK) => {}
-            }
-        }
-    }
-
-    /// Step by step, until it is through.
-    async fn go_through(&self, id: &ReplayId, stop: &CancellationToken) {
+        let mut under_way = JoinSet::new();
         while !stop.is_cancelled() {
-            let wait = match self.operator.step(id, &self.owner).await {
-                Ok(Some(wait)) => wait,
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::warn!(%error, replay = %id, "a step of a replay was not done; trying again");
-                    LOOK
-                }
-            };
+            while under_way.try_join_next().is_some() {}
+            let taken = if under_way.len() < AT_A_TIME { self.take().await } else { None };
+            let wait = if taken.is_some() { Duration::ZERO } else { LOOK };
+            if let Some(id) = taken {
+                under_way.spawn(go_through(self.operator.clone(), id, self.owner.clone(), stop.clone()));
+            }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(wait) => {}
             }
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    async fn take(&self) -> Option<ReplayId> {
+        match self.operator.replays.take(&self.owner, self.operator.clock.now(), LEASE).await {
+            Ok(run) => run.map(|run| run.id),
+            Err(error) => {
+                tracing::warn!(%error, "can't look for replays");
+                None
+            }
+        }
+    }
+}
+
+/// Step by step, until it is through.
+async fn go_through(operator: Operator, id: ReplayId, owner: Arc<str>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let wait = match operator.step(&id, &owner).await {
+            Ok(Some(wait)) => wait,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, replay = %id, "a step of a replay was not done; trying again");
+                LOOK
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }

@@ -7,6 +7,8 @@ use std::{fmt, str::FromStr, time::Duration};
 
 /// Keys of the ops API and API keys given by hand.
 const SHORTEST_KEY: usize = 16;
+/// A longer one is not even looked at where it is given.
+const LONGEST_KEY: usize = 512;
 /// Shorter pauses order nothing at the phone.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 /// More partitions than this cost the broker more than they give.
@@ -113,8 +115,8 @@ pub(super) fn secrets<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SecretSt
 pub(super) fn key<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
     let key = secret(from)?;
     match &key {
-        Some(key) if key.expose_secret().chars().count() < SHORTEST_KEY => {
-            Err(D::Error::custom(format!("a key needs {SHORTEST_KEY} characters or more")))
+        Some(key) if !(SHORTEST_KEY..=LONGEST_KEY).contains(&key.expose_secret().chars().count()) => {
+            Err(D::Error::custom(format!("a key needs {SHORTEST_KEY} to {LONGEST_KEY} characters")))
         }
         _ => Ok(key),
     }

@@ -249,10 +249,14 @@ pub async fn what_can_not_go_out_is_left_whatever_is_asked_for(record: &dyn Reco
 pub async fn a_template_is_replayed_outside_the_window(record: &dyn RecordHarness) {
     add_number(record).await;
     let template = Content::Template { name: "hello".into(), language: "en_US".into(), components: Vec::new() };
-    let told = event("ann", "wamid.ann").jobs(1).with(|_, advance| advance.jobs[0].content = template);
-    let job = committed(record, told.build()).await.remove(0);
-    sent_with(record, &job, 1, DEAD).await;
-    assert_eq!(prospects(record, NOTHING, NOW.plus(2 * A_DAY)).await, [Prospect::WouldSend]);
+    let is_one = event("ann", "wamid.ann").jobs(1).with(|_, advance| advance.jobs[0].content = template.clone());
+    let has_one =
+        event("ben", "wamid.ben").jobs(1).with(|_, advance| advance.jobs[0].outside_window = Some(template.clone()));
+    for told in [is_one, has_one] {
+        let job = committed(record, told.build()).await.remove(0);
+        sent_with(record, &job, 1, DEAD).await;
+    }
+    assert_eq!(prospects(record, NOTHING, NOW.plus(2 * A_DAY)).await, [Prospect::WouldSend; 2]);
 }
 
 /// A late failure speaks of what is over; a late delivery means that nothing need be sent.

@@ -27,12 +27,18 @@ pub(super) async fn post(
         text.ok_or_else(|| Problem::fault(&format!("/{name}"), "missing", format!("{name} must be a text")))
     };
     let (number, from, text) = (text("phoneNumberId")?, text("from")?, text("text")?);
-    Ok(accepted(process(&admin.ops.operator, number, from, text).await?))
+    Ok(accepted(process(&admin.ops.operator, &admin.who, number, from, text).await?))
 }
 
 /// Publishes the event that the gateway would make of this text: as if that person had written it to that number. Its
 /// `eventId`.
-pub async fn process(operator: &Operator, number: &str, from: &str, text: &str) -> Result<Value, OperatorError> {
+pub async fn process(
+    operator: &Operator,
+    who: &str,
+    number: &str,
+    from: &str,
+    text: &str,
+) -> Result<Value, OperatorError> {
     let Some(number) = operator.accounts.phone_number(&number.into()).await? else {
         let why = format!("there is no number {number}; `flow-runner numbers add {number} --account ID` adds it");
         return Err(OperatorError::NotFound(why));
@@ -44,6 +50,7 @@ pub async fn process(operator: &Operator, number: &str, from: &str, text: &str) 
         return Err(OperatorError::Invalid(why));
     };
     let answer = json!({ "eventId": message.event_id });
+    operator.note(who, "events.post", message.event_id.as_str(), json!({ "phoneNumberId": number.id })).await?;
     operator.publish(event.into_iter().collect(), Event::into_publish).await?;
     Ok(answer)
 }

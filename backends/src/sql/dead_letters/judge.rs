@@ -24,6 +24,7 @@ const UNKNOWN_OUTCOME: &str = "unknown_outcome";
 pub(in crate::sql) fn select(count: usize) -> String {
     format!(
         "SELECT l.id, l.kind, l.state, l.reason, l.body, l.job_id, l.phone_number_id, j.state AS job_state, j.lane_seq, j.content,
+            j.outside_window,
             n.id AS number, n.paused, r.counter, r.last_message_at, m.state AS message_state,
             EXISTS (SELECT 1 FROM messages later WHERE later.recipient_id = r.id AND later.state = 'handled'
                 AND later.received_at > COALESCE(m.received_at, l.created_at)) AS answered_since
@@ -93,7 +94,8 @@ fn of_job(row: &QueryResult, now: Timestamp) -> Result<Facts, DbErr> {
     Ok(Facts {
         dead: is_open(row)? && state.as_deref() == Some(JobState::Dead.as_str()),
         number: has_number(row)?,
-        window: is_template(row)? || in_window(last_message(row)?, now),
+        // What the sender tries too: a template, and what Meta alone can decide on.
+        window: is_template(row)? || last_message(row)?.is_none_or(|last| in_window(Some(last), now)),
         unknown: column::<String>(row, "reason")? == UNKNOWN_OUTCOME,
         moved_on: counter > made_by,
     })
@@ -115,8 +117,11 @@ fn of_event(row: &QueryResult, event: Option<&InboundMessage>, now: Timestamp) -
     })
 }
 
-/// A template may be sent at any time.
+/// A template may be sent at any time, and one may stand in for anything else.
 fn is_template(row: &QueryResult) -> Result<bool, DbErr> {
+    if column::<Option<String>>(row, "outside_window")?.is_some() {
+        return Ok(true);
+    }
     let content: Option<String> = column(row, "content")?;
     let content = content.and_then(|json| serde_json::from_str::<Content>(&json).ok());
     Ok(matches!(content, Some(Content::Template { .. })))
