@@ -205,6 +205,28 @@ async fn who_is_publishing_when_the_broker_blocks_is_told_at_once() {
 }
 
 #[tokio::test]
+async fn what_came_back_too_often_is_dead_and_says_so() {
+    let mut harness = Rabbit::fresh().await;
+    let queues = declared(&mut harness).await;
+    publish(&*queues, QUEUE, [0]).await;
+    let mut subscription = subscribe(&*queues, QUEUE, 1).await;
+    let mut letters = subscribe(&*queues, QueueName::DeadLetters, 1).await;
+    let back_and_forth = async {
+        while let Some(delivery) = subscription.deliveries.recv().await {
+            subscription.settle.give_back(&[delivery.tag]).await.expect("given back");
+        }
+    };
+    let letter = tokio::select! {
+        letter = next(&mut letters) => letter,
+        () = back_and_forth => panic!("the channel is lost"),
+    };
+    assert_eq!(letter.message, message(0));
+    let death = letter.death.expect("how it came there");
+    assert_eq!(death.reason, "delivery_limit");
+    assert!(death.queue.ends_with(&QUEUE.to_string()), "{death:?}");
+}
+
+#[tokio::test]
 async fn what_somebody_deleted_is_made_again() {
     let mut harness = Rabbit::fresh().await;
     let queues = declared(&mut harness).await;

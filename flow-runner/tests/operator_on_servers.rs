@@ -22,6 +22,8 @@ mod process;
 mod queues;
 #[path = "operator/sessions.rs"]
 mod sessions;
+#[path = "operator/sink.rs"]
+mod sink;
 mod support;
 
 use commands::{done, items, output, refused, run, shown};

@@ -10,6 +10,7 @@ mod messages;
 mod person;
 mod recipient;
 mod session_cache;
+mod sink;
 mod start;
 mod statuses;
 mod worker;

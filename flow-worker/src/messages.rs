@@ -21,7 +21,7 @@ use shared::{
         accounts::Accounts,
         conversations::{Advance, CommitOutcome, Conversations, Effect, EventCommit},
         flows::FlowStore,
-        queue::Message,
+        queue::Delivery,
         sessions::SessionRecord,
     },
     runner::{Handler, Unreadable, Verdict},
@@ -57,7 +57,8 @@ pub(crate) struct Messages {
 impl Handler for Messages {
     type Item = Inbound;
 
-    fn decode(&self, message: &Message) -> Result<(String, Inbound), Unreadable> {
+    fn decode(&self, delivery: &Delivery) -> Result<(String, Inbound), Unreadable> {
+        let message = &delivery.message;
         failpoint::reached_with("worker.decode", &message.body);
         if message.schema > event::SCHEMA {
             return Err(Unreadable::NewerSchema(message.schema));

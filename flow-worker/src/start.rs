@@ -22,6 +22,7 @@ fn ports(backends: &Backends) -> Ports {
         flows: backends.flows.clone(),
         conversations: backends.conversations.clone(),
         status_clock: backends.status_clock.clone(),
+        burial: backends.burial.clone(),
         clock: backends.clock.clone(),
     }
 }

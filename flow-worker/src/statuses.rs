@@ -7,7 +7,7 @@ use shared::{
     group_commit::Committer,
     ports::{
         conversations::StatusOutcome,
-        queue::{Message, Publisher},
+        queue::{Delivery, Publisher},
         status_clock::StatusClock,
     },
     runner::{Handler, Unreadable, Verdict},
@@ -40,7 +40,8 @@ pub(crate) struct Statuses {
 impl Handler for Statuses {
     type Item = Held;
 
-    fn decode(&self, message: &Message) -> Result<(String, Held), Unreadable> {
+    fn decode(&self, delivery: &Delivery) -> Result<(String, Held), Unreadable> {
+        let message = &delivery.message;
         if message.schema > event::SCHEMA {
             return Err(Unreadable::NewerSchema(message.schema));
         }

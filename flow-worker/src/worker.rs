@@ -5,6 +5,7 @@ use crate::{
     messages::Messages,
     recipient::RecipientIds,
     session_cache::PatientCache,
+    sink::Sink,
     statuses::{InHand, Statuses, keep_clock},
 };
 use flow_engine::Rules;
@@ -16,6 +17,7 @@ use shared::{
         Stored,
         accounts::Accounts,
         conversations::Conversations,
+        dead_letters::{Burial, Buried},
         flows::FlowStore,
         installation::Installation,
         members::{Members, Role},
@@ -50,6 +52,8 @@ pub struct Ports {
     pub conversations: Arc<dyn Conversations>,
     /// The statuses' clock.
     pub status_clock: Arc<dyn StatusClock>,
+    /// Takes what queues gave up on.
+    pub burial: Arc<dyn Burial>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -74,6 +78,7 @@ pub struct Worker {
     messages: Arc<Messages>,
     statuses: Arc<Statuses>,
     in_hand: Arc<InHand>,
+    sink: Arc<Sink>,
 }
 
 impl Worker {
@@ -107,7 +112,13 @@ impl Worker {
             Box::pin(async move { record.apply_statuses(batch, now).await })
         });
         let statuses = Arc::new(Statuses { committer, in_hand: in_hand.clone() });
-        Ok(Self { ports, settings, messages, statuses, in_hand })
+        let (burial, clock) = (ports.burial.clone(), ports.clock.clone());
+        let committer = Committer::start(settings.batch, "dead letters", move |batch: Vec<Buried>| {
+            let (burial, now) = (burial.clone(), clock.now());
+            Box::pin(async move { burial.bury(&batch, now).await.map(|()| vec![(); batch.len()]) })
+        });
+        let sink = Arc::new(Sink { committer });
+        Ok(Self { ports, settings, messages, statuses, in_hand, sink })
     }
 
     /// Serves this process's share of the queues until `stop`, then finishes what runs.
@@ -122,6 +133,10 @@ impl Worker {
             tally: self.ports.runner.tally().clone(),
         };
         let worker = Arc::new(self);
+        // Not shared out: letters are few, in no order, and the same whoever writes them.
+        let Ports { runner, .. } = worker.ports.clone();
+        let (prefetch, sink) = (worker.settings.prefetch, worker.sink.clone());
+        let bury = runner.consume(QueueName::DeadLetters, prefetch, sink, stop.clone());
         let serve_one = move |(partition, duty, stop): Served| {
             let worker = worker.clone();
             async move {
@@ -134,7 +149,7 @@ impl Worker {
                 }
             }
         };
-        sharing::serve(membership, stop, serve_one).await;
+        tokio::join!(sharing::serve(membership, stop.clone(), serve_one), bury);
     }
 
     async fn serve_messages(&self, queue: QueueName, stop: CancellationToken) {

@@ -9,6 +9,7 @@ mod m20261125_000004_suspects;
 mod m20261125_000005_sender;
 mod m20261125_000006_replays;
 mod m20261125_000007_trace;
+mod m20261125_000008_deaths;
 
 use sea_orm_migration::prelude::*;
 
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000005_sender::Migration),
             Box::new(m20261125_000006_replays::Migration),
             Box::new(m20261125_000007_trace::Migration),
+            Box::new(m20261125_000008_deaths::Migration),
         ]
     }
 }

@@ -4,7 +4,7 @@ use crate::desks::Desks;
 use async_trait::async_trait;
 use shared::{
     job::{self, JobRef},
-    ports::queue::Message,
+    ports::queue::Delivery,
     runner::{Handler, Unreadable, Verdict},
 };
 use std::sync::Arc;
@@ -18,7 +18,8 @@ pub(crate) struct Bell {
 impl Handler for Bell {
     type Item = JobRef;
 
-    fn decode(&self, message: &Message) -> Result<(String, JobRef), Unreadable> {
+    fn decode(&self, delivery: &Delivery) -> Result<(String, JobRef), Unreadable> {
+        let message = &delivery.message;
         if message.schema > job::SCHEMA {
             return Err(Unreadable::NewerSchema(message.schema));
         }

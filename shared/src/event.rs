@@ -240,6 +240,31 @@ pub enum Event {
 }
 
 impl Event {
+    /// Reads what [`Self::into_publish`] wrote: the body of a queue message of this `type`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn read(kind: &str, body: &[u8]) -> Result<Self, String> {
+        let event = match kind {
+            MESSAGE => serde_json::from_slice(body).map(Self::Message),
+            STATUS => serde_json::from_slice(body).map(Self::Status),
+            KEPT => serde_json::from_slice(body).map(Self::Kept),
+            other => return Err(format!("unknown type {other:?}")),
+        };
+        event.map_err(|error| error.to_string())
+    }
+
+    /// The same event, as if it came in at this time.
+    #[must_use]
+    pub fn received_at(mut self, at: Timestamp) -> Self {
+        match &mut self {
+            Self::Message(message) => message.received_at = at,
+            Self::Status(status) => status.received_at = at,
+            Self::Kept(kept) => kept.received_at = at,
+        }
+        self
+    }
+
     /// The queue message that carries it. `partitions` is the installation's number of inbound queues.
     pub fn into_publish(self, partitions: u16) -> serde_json::Result<Publish> {
         let (queue, id, kind, body) = match &self {

@@ -24,7 +24,7 @@ use shared::{
         accounts::Accounts,
         audit::Audit,
         conversations::Conversations,
-        dead_letters::DeadLetters,
+        dead_letters::{Burial, DeadLetters},
         flows::FlowStore,
         installation::Installation,
         ledger::Ledger,
@@ -77,6 +77,8 @@ pub struct Backends {
     pub runner: Runner,
     /// What was given up.
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// Takes what queues gave up on.
+    pub burial: Arc<dyn Burial>,
     /// What is done with many of those.
     pub replays: Arc<dyn Replays>,
     /// Who did what when.
@@ -180,6 +182,7 @@ pub async fn connect(
         status_clock: Arc::new(SqlStatusClock(db.clone())),
         suspects,
         runner: Runner::new(ports, settings.worker.give_back_after).steady_after(STEADY),
+        burial: Arc::new(SqlDeadLetters(db.clone())),
         dead_letters: Arc::new(SqlDeadLetters(db.clone())),
         replays: Arc::new(SqlReplays(db.clone())),
         audit: Arc::new(SqlAudit(db.clone())),

@@ -5,7 +5,10 @@ use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable, ShortString},
 };
-use shared::ports::queue::{Delivery, Message};
+use shared::{
+    Timestamp,
+    ports::queue::{Death, Delivery, Message},
+};
 
 /// Survives a restart of the broker.
 const PERSISTENT: u8 = 2;
@@ -17,6 +20,9 @@ const TRACEPARENT: &str = "traceparent";
 const DELIVERY_COUNT: &str = "x-delivery-count";
 /// Set by RabbitMQ 4.3 and later, where `x-delivery-count` leaves out what was given back by `basic.nack`.
 const ACQUIRED_COUNT: &str = "x-acquired-count";
+/// How often, where and why a message was dead-lettered: an array of tables, the last death first.
+/// Source: <https://www.rabbitmq.com/docs/dlx#effects>
+const X_DEATH: &str = "x-death";
 
 /// The properties a message is published with. Fails where AMQP has no room for it.
 pub(super) fn properties(message: &Message) -> Result<BasicProperties, String> {
@@ -56,7 +62,23 @@ pub(super) fn delivery(arrived: lapin::message::Delivery) -> Delivery {
         traceparent,
         body: Bytes::from(arrived.data),
     };
-    Delivery { tag: arrived.delivery_tag, message, delivery_count: u32::try_from(came_back).unwrap_or(u32::MAX) }
+    let delivery_count = u32::try_from(came_back).unwrap_or(u32::MAX);
+    Delivery { tag: arrived.delivery_tag, message, delivery_count, death: headers.and_then(death) }
+}
+
+/// The last death.
+fn death(headers: &FieldTable) -> Option<Death> {
+    let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get(X_DEATH) else { return None };
+    let Some(AMQPValue::FieldTable(last)) = deaths.as_slice().first() else { return None };
+    let text = |name: &str| match last.inner().get(name) {
+        Some(AMQPValue::LongString(text)) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
+        _ => String::new(),
+    };
+    let seconds = match last.inner().get("time") {
+        Some(AMQPValue::Timestamp(seconds)) => i64::try_from(*seconds).unwrap_or(i64::MAX),
+        _ => 0,
+    };
+    Some(Death { queue: text("queue"), reason: text("reason"), at: Timestamp(seconds.saturating_mul(1000)) })
 }
 
 /// A number whatever its width: brokers and other clients choose their own.

@@ -2,7 +2,7 @@
 
 use super::{
     db::{Db, Transaction, all, execute},
-    dead_letters::{self, Letter},
+    dead_letters::{self, Enclosed, Letter},
     rows::column,
 };
 use async_trait::async_trait;
@@ -119,18 +119,12 @@ fn letter(queue: QueueName, message: &Message, cause: Cause, now: Timestamp) -> 
         Cause::Kills => "each process that handled it, with nothing else in hand, died",
         Cause::Panics => "whoever handles it panics",
     };
-    let body = json!({
-        "queue": queue.to_string(),
-        "type": message.kind,
-        "schema": message.schema,
-        "body": String::from_utf8_lossy(&message.body),
-    });
     Some(Letter {
         kind: "event",
         reason: "kills_consumer",
         event_id: Some(message.id.to_string()).filter(|id| !id.is_empty()),
         attempts: Some(json!([{ "at": now, "error": error }]).to_string()),
-        body: body.to_string(),
+        body: Enclosed::new(queue.to_string(), message).to_json(),
         ..Letter::default()
     })
 }

@@ -58,6 +58,7 @@ impl Installation {
             installation: backends.installation.clone(),
             status_clock: backends.status_clock.clone(),
             suspects: backends.suspects.clone(),
+            burial: backends.burial.clone(),
             dead_letters: backends.dead_letters.clone(),
             replays: backends.replays.clone(),
             audit: backends.audit.clone(),

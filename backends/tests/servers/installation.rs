@@ -73,6 +73,7 @@ impl Installation {
             installation: Arc::new(SqlInstallation(db.clone())),
             status_clock: Arc::new(SqlStatusClock(db.clone())),
             suspects: Arc::new(SqlSuspects(db.clone())),
+            burial: Arc::new(SqlDeadLetters(db.clone())),
             dead_letters: Arc::new(SqlDeadLetters(db.clone())),
             replays: Arc::new(SqlReplays(db.clone())),
             audit: Arc::new(SqlAudit(db.clone())),

@@ -396,6 +396,11 @@ impl Record {
         subscription.settle.close().await;
     }
 
+    /// Publishes what somebody else might have.
+    pub async fn publish(&self, batch: Vec<shared::ports::queue::Publish>) {
+        self.backends.publisher.publish(batch).await.expect("published");
+    }
+
     /// How many messages lie in all queues.
     pub async fn queued(&self) -> u64 {
         let mut queued = 0;

@@ -88,7 +88,7 @@ impl Line {
                 return;
             }
             let (tag, message) = (served.last_tag + 1, queued.message.clone());
-            let delivery = Delivery { tag, message, delivery_count: queued.came_back };
+            let delivery = Delivery { tag, message, delivery_count: queued.came_back, death: None };
             // There is room for a whole prefetch: this fails only once nobody takes them, and then the channel goes.
             if served.out.try_send(delivery).is_err() {
                 return;

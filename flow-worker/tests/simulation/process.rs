@@ -110,7 +110,8 @@ impl Process {
             accounts: through.clone(),
             flows: through.clone(),
             conversations: through.clone(),
-            status_clock: through,
+            status_clock: through.clone(),
+            burial: through,
             clock,
         }
     }

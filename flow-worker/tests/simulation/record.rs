@@ -17,6 +17,7 @@ use shared::{
     ports::{
         Stored,
         conversations::{Advance, CommitOutcome, Conversations, Effect, EventCommit, RecipientRow, StatusOutcome},
+        dead_letters::{Burial, Buried},
         queue::Message,
     },
 };
@@ -232,6 +233,20 @@ impl Rows {
     /// Of the jobs that an event made, those that nobody has claimed.
     fn queued(&self, event: &EventId) -> Vec<JobRef> {
         self.jobs.iter().filter(|job| job.event == *event && !job.claimed).map(Job::to_ref).collect()
+    }
+}
+
+#[async_trait]
+impl Burial for Through {
+    async fn bury(&self, buried: &[Buried], _: Timestamp) -> Stored<()> {
+        let letters: Vec<String> =
+            buried.iter().map(|buried| format!("{}: {}", buried.message.id, buried.reason)).collect();
+        let burying = move |world: &Arc<World>| {
+            world.record.answers(world, "bury")?;
+            lock(&world.record.rows).letters.extend(letters);
+            Ok(())
+        };
+        self.0.call("bury", burying).await
     }
 }
 

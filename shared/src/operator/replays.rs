@@ -67,7 +67,7 @@ impl Operator {
         let Some(Step { run, jobs, events }) = step else { return Ok(None) };
         if !events.is_empty() {
             let letters: Vec<_> = events.iter().map(|(letter, _)| letter.clone()).collect();
-            let events = events.into_iter().map(|(_, event)| Event::Message(event)).collect();
+            let events = events.into_iter().map(|(_, event)| event).collect();
             self.publish(events, Event::into_publish).await?;
             self.dead_letters.published(&letters, self.clock.now()).await?;
         }

@@ -3,9 +3,10 @@
 use super::{
     Stored,
     listing::{Listed, Page},
+    queue::Message,
 };
 use crate::{
-    event::InboundMessage,
+    event::Event,
     ids::{AccountId, DeadLetterId, EventId, JobId, PhoneNumberId, RecipientId},
     job::JobRef,
 };
@@ -18,7 +19,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LetterKind {
-    /// An inbound message.
+    /// An inbound message, a status, or what a queue gave up on.
     Event,
     /// A send job.
     Job,
@@ -282,10 +283,37 @@ impl Facts {
 pub enum Replay {
     /// The job is queued again and the letter closed; the sender's bell is to be rung.
     Job(JobRef),
-    /// The message waits for its event, which is to be published; then [`DeadLetters::published`] closes the letter.
-    Event(Box<InboundMessage>),
+    /// The event is to be published, and its message, if it is one, waits for it; then [`DeadLetters::published`] closes the
+    /// letter.
+    Event(Event),
     /// Nothing, and why.
     Left(Prospect),
+}
+
+/// A message that its queue gave up on.
+#[derive(Debug, Clone)]
+pub struct Buried {
+    /// Names it: the same in each delivery of it, another one if it dies again after a replay.
+    pub letter: DeadLetterId,
+    /// Why, as a letter has it: `undecodable`, `delivery_limit`.
+    pub reason: &'static str,
+    /// The same in words.
+    pub error: String,
+    /// The queue it lay in.
+    pub queue: String,
+    /// When it died.
+    pub died_at: Timestamp,
+    /// What was published.
+    pub message: Message,
+    /// The event in it, where it can be read.
+    pub event: Option<Event>,
+}
+
+/// Makes letters of what queues gave up on.
+#[async_trait]
+pub trait Burial: Send + Sync {
+    /// Writes one letter each, however often it is asked for; none of a message that was handled all the same.
+    async fn bury(&self, buried: &[Buried], now: Timestamp) -> Stored<()>;
 }
 
 /// The dead letters.

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use flow_engine::Timestamp;
 use std::{borrow::Cow, fmt, sync::Arc};
 use tokio::sync::mpsc;
 
@@ -150,6 +151,19 @@ pub struct Delivery {
     pub message: Message,
     /// How often it was delivered before and came back, by loss of its channel or by [`Settle::give_back`].
     pub delivery_count: u32,
+    /// In [`QueueName::DeadLetters`]: how it came there.
+    pub death: Option<Death>,
+}
+
+/// How a message came to the queue `dead-letters`. The same in each delivery of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Death {
+    /// The queue it lay in, by the broker's name for it.
+    pub queue: String,
+    /// Why it left that, in the words of RabbitMQ's `x-death`: `rejected`, `delivery_limit`.
+    pub reason: String,
+    /// When. RabbitMQ tells seconds.
+    pub at: Timestamp,
 }
 
 /// Settles deliveries of one channel. Every tag is settled once; a lost channel settles nothing any more.

@@ -5,7 +5,7 @@ use super::{
     dead_letters::{Allowed, LetterFilter, Prospect},
 };
 use crate::{
-    event::InboundMessage,
+    event::Event,
     ids::{DeadLetterId, ReplayId},
     job::JobRef,
 };
@@ -130,10 +130,10 @@ pub struct Step {
     pub run: Run,
     /// These jobs are queued again; the sender's bell is to be rung.
     pub jobs: Vec<JobRef>,
-    /// These messages wait for their events, which are to be published; then
+    /// These events are to be published, and messages wait for theirs; then
     /// [`DeadLetters::published`](super::dead_letters::DeadLetters::published) closes the letters. Until then each further
     /// step gives them again, and does nothing else.
-    pub events: Vec<(DeadLetterId, Box<InboundMessage>)>,
+    pub events: Vec<(DeadLetterId, Event)>,
 }
 
 /// The replays of an installation.

@@ -4,7 +4,7 @@ use super::{Handler, Runner, Unreadable, Verdict};
 use crate::{
     backoff::Backoff,
     ports::{
-        queue::{Message, QueueName},
+        queue::{Delivery, Message, QueueName},
         suspects::{Cause, Noted},
     },
 };
@@ -88,8 +88,8 @@ pub(super) struct Handling<H> {
 
 impl<H: Handler> Handling<H> {
     /// Decodes a message. One that makes us panic can't be read.
-    pub fn decode(&self, message: &Message) -> Result<(String, H::Item), Unreadable> {
-        let decoded = std::panic::catch_unwind(AssertUnwindSafe(|| self.handler.decode(message)));
+    pub fn decode(&self, delivery: &Delivery) -> Result<(String, H::Item), Unreadable> {
+        let decoded = std::panic::catch_unwind(AssertUnwindSafe(|| self.handler.decode(delivery)));
         decoded.unwrap_or_else(|_| Err(Unreadable::Undecodable("whoever decodes it panics".into())))
     }
 
@@ -100,8 +100,8 @@ impl<H: Handler> Handling<H> {
 
     /// Handles a suspect with nothing else under way in this process: noted before, struck out after. Between two tries
     /// others go on.
-    pub async fn alone(&self, message: &Message) -> Handled {
-        self.until_done(message, || self.try_alone(message)).await
+    pub async fn alone(&self, delivery: &Delivery) -> Handled {
+        self.until_done(&delivery.message, || self.try_alone(delivery)).await
     }
 
     /// Tries again and again, until it is done or the subscription ends. What panics each time is given up.
@@ -159,7 +159,8 @@ impl<H: Handler> Handling<H> {
         }
     }
 
-    async fn try_alone(&self, message: &Message) -> Tried {
+    async fn try_alone(&self, delivery: &Delivery) -> Tried {
+        let message = &delivery.message;
         if let Some(tried) = self.until_steady_for(message).await {
             return tried;
         }
@@ -182,7 +183,7 @@ impl<H: Handler> Handling<H> {
             let given_up = self.give_up(message, Cause::Kills).await;
             return if given_up { Tried::Ended(Handled::Done) } else { Tried::Held };
         }
-        let tried = match self.decode(message) {
+        let tried = match self.decode(delivery) {
             Ok((_, item)) => self.once(&item).await,
             Err(unreadable) => Tried::Ended(Handled::Unreadable(unreadable)),
         };

@@ -110,7 +110,7 @@ impl<H: Handler> Lanes<H> {
             self.suspect = Some(Suspect::Waits(delivery));
             return Ok(());
         }
-        match self.handling.decode(&delivery.message) {
+        match self.handling.decode(&delivery) {
             Ok((lane, item)) => {
                 self.open += 1;
                 let taken = Taken { tag: delivery.tag, message: delivery.message, item };
@@ -166,7 +166,7 @@ impl<H: Handler> Lanes<H> {
         let Some(Suspect::Waits(delivery)) = waits else { return };
         let handling = self.handling.clone();
         self.running.spawn(async move {
-            match handling.alone(&delivery.message).await {
+            match handling.alone(&delivery).await {
                 Handled::Done => Finished::Handled(None, delivery.tag),
                 Handled::Stopped => Finished::Stopped(None),
                 Handled::Unreadable(why) => Finished::Unreadable(why, delivery),

@@ -12,7 +12,7 @@ use crate::{
     backoff::Backoff,
     ids,
     ports::{
-        queue::{Consumer, Message, QueueError, QueueName},
+        queue::{Consumer, Delivery, QueueError, QueueName},
         suspects::Suspects,
     },
     tally::Tally,
@@ -58,7 +58,7 @@ pub trait Handler: Send + Sync + 'static {
     type Item: Send + Sync + 'static;
 
     /// Decodes a message and names its lane.
-    fn decode(&self, message: &Message) -> Result<(String, Self::Item), Unreadable>;
+    fn decode(&self, delivery: &Delivery) -> Result<(String, Self::Item), Unreadable>;
 
     /// Handles it. May run again for the same message, here or in another process, at any time.
     async fn handle(&self, item: &Self::Item) -> Verdict;

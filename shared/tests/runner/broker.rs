@@ -46,7 +46,7 @@ impl Line {
             && let Some((message, delivery_count)) = self.waiting.pop_front()
         {
             channel.last_tag += 1;
-            let delivery = Delivery { tag: channel.last_tag, message, delivery_count };
+            let delivery = Delivery { tag: channel.last_tag, message, delivery_count, death: None };
             channel.open.insert(delivery.tag, delivery.clone());
             channel.out.try_send(delivery).expect("who listens no more closes the channel");
         }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use shared::{
     Clock, Timestamp,
-    ports::queue::{Message, QueueName},
+    ports::queue::{Delivery, Message, QueueName},
     runner::{Handler, Runner, RunnerPorts, Unreadable, Verdict},
     tally::{ServedQueue, Tally},
 };
@@ -107,7 +107,8 @@ impl Drop for UnderWay<'_> {
 impl Handler for Script {
     type Item = String;
 
-    fn decode(&self, message: &Message) -> Result<(String, String), Unreadable> {
+    fn decode(&self, delivery: &Delivery) -> Result<(String, String), Unreadable> {
+        let message = &delivery.message;
         self.log.say("decode", &message.id);
         if message.schema > SCHEMA {
             return Err(Unreadable::NewerSchema(message.schema));

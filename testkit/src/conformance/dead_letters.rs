@@ -8,7 +8,7 @@ use flow_engine::Content;
 use serde_json::json;
 use shared::{
     Clock as _, Timestamp,
-    event::{DeliveryStatus, JobTag, StatusError, StatusUpdate},
+    event::{DeliveryStatus, Event, JobTag, StatusError, StatusUpdate},
     ids::{self, DeadLetterId},
     job::JobRef,
     ports::{
@@ -294,7 +294,7 @@ pub async fn an_event_to_a_number_that_is_known_by_now_is_replayed(record: &dyn 
     for _ in 0..2 {
         assert_eq!(prospects(record, NOTHING, later).await, [Prospect::WouldSend]);
         let replayed = replay(record, NOTHING, later).await;
-        let [Replay::Event(again)] = replayed.as_slice() else { panic!("{replayed:?}") };
+        let [Replay::Event(Event::Message(again))] = replayed.as_slice() else { panic!("{replayed:?}") };
         assert_eq!((&again.event_id, again.received_at), (&unknown.message.event_id, later));
         assert_eq!(again.raw.get(), unknown.message.raw.get());
         assert_eq!(record.texts("SELECT state FROM messages").await, ["pending"]);

@@ -1,6 +1,7 @@
 //! Suites that every backend of a port must pass, whatever stands behind it.
 
 pub mod accounts;
+pub mod burial;
 pub mod conversations;
 pub mod dead_letters;
 pub mod flows;

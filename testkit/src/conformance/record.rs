@@ -17,7 +17,7 @@ use shared::{
         accounts::Accounts,
         audit::Audit,
         conversations::{CommitOutcome, Conversations, EventCommit, RecipientRow},
-        dead_letters::DeadLetters,
+        dead_letters::{Burial, DeadLetters},
         flows::FlowStore,
         installation::Installation,
         ledger::{ClaimOutcome, Ledger, Outcome, Settlement},
@@ -65,6 +65,8 @@ pub struct Ports {
     pub suspects: Arc<dyn Suspects>,
     /// What was given up.
     pub dead_letters: Arc<dyn DeadLetters>,
+    /// Takes what queues gave up on.
+    pub burial: Arc<dyn Burial>,
     /// What is done with many of those.
     pub replays: Arc<dyn Replays>,
     /// Who did what when.

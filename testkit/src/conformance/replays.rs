@@ -2,6 +2,7 @@
 
 use super::record::{ACCOUNT, NOW, NUMBER, RecordHarness, commit, event, job_column, letters, sent_with, state, write};
 use shared::{
+    event::Event,
     ids::ReplayId,
     job::JobRef,
     ports::{
@@ -135,7 +136,7 @@ pub async fn events_are_given_until_they_are_published(record: &dyn RecordHarnes
     for _ in 0..3 {
         let step = step(record, &run.id, "one", 10).await.expect("a step");
         assert_eq!((step.run.state, step.run.replayed), (RunState::Running, 1));
-        let [(id, event)] = step.events.as_slice() else { panic!("{step:?}") };
+        let [(id, Event::Message(event))] = step.events.as_slice() else { panic!("{step:?}") };
         assert_eq!((&event.event_id, event.received_at), (&unknown.message.event_id, NOW));
         ids = vec![id.clone()];
     }

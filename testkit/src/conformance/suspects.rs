@@ -2,11 +2,14 @@
 
 use super::record::{NOW, RecordHarness, event};
 use bytes::Bytes;
-use shared::ports::{
-    dead_letters::{Allowed, LetterFilter, Prospect, Replay},
-    listing::Page,
-    queue::{Message, QueueName},
-    suspects::{Cause, Noted},
+use shared::{
+    event::Event,
+    ports::{
+        dead_letters::{Allowed, LetterFilter, Prospect, Replay},
+        listing::Page,
+        queue::{Message, QueueName},
+        suspects::{Cause, Noted},
+    },
 };
 
 const QUEUE: QueueName = QueueName::Inbound(3);
@@ -93,7 +96,10 @@ pub async fn what_was_given_up_is_replayed_by_force_only(record: &dyn RecordHarn
     let left = replay(false).await.expect("judged");
     assert!(matches!(left[0].1, Replay::Left(Prospect::SessionMovedOn)), "{left:?}");
     let replayed = replay(true).await.expect("replayed");
-    assert!(matches!(&replayed[0].1, Replay::Event(again) if again.event_id == event.event_id), "{replayed:?}");
+    assert!(
+        matches!(&replayed[0].1, Replay::Event(Event::Message(again)) if again.event_id == event.event_id),
+        "{replayed:?}"
+    );
     let noted = ports.suspects.note(QUEUE, &message, "a", NOW).await.expect("noted");
     assert_eq!(noted, Noted::Open(0));
 }

@@ -130,8 +130,8 @@ impl Consumer for EmbeddedQueue {
     async fn subscribe(&self, queue: QueueName, prefetch: u16) -> Result<Subscription, QueueError> {
         let name = queue.to_string();
         self.must_be_declared(&name, "subscribing").await?;
-        let line = self.line(&name);
-        Ok(subscription::start(self.db.clone(), self.writer.clone(), line, prefetch, &self.tasks))
+        let lines = [self.line(&name), self.line(&QueueName::DeadLetters.to_string())];
+        Ok(subscription::start(self.db.clone(), self.writer.clone(), lines, prefetch, &self.tasks))
     }
 
     async fn depth(&self, queue: QueueName) -> Result<u64, QueueError> {

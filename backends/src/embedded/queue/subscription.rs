@@ -6,9 +6,12 @@ use crate::{
     sql::Db,
 };
 use async_trait::async_trait;
-use shared::ports::{
-    Stored,
-    queue::{Delivery, QueueError, Settle, Subscription, Tag},
+use shared::{
+    Clock as _, SystemClock,
+    ports::{
+        Stored,
+        queue::{Delivery, QueueError, Settle, Subscription, Tag},
+    },
 };
 use std::{
     collections::BTreeMap,
@@ -23,10 +26,11 @@ const RESERVE: i64 = 1024;
 /// After a database error.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// Begins to hand out from the first line; what is rejected goes to the second.
 pub(super) fn start(
     db: Db,
     writer: Arc<GroupWriter>,
-    line: Arc<Line>,
+    [line, dead]: [Arc<Line>; 2],
     prefetch: u16,
     tasks: &TaskTracker,
 ) -> Subscription {
@@ -36,6 +40,7 @@ pub(super) fn start(
         writer,
         subscriber: line.join(),
         line,
+        dead,
         prefetch: usize::from(prefetch).max(1),
         open: Mutex::default(),
         freed: Notify::new(),
@@ -58,6 +63,8 @@ struct Channel {
     db: Db,
     writer: Arc<GroupWriter>,
     line: Arc<Line>,
+    /// The queue `dead-letters`.
+    dead: Arc<Line>,
     subscriber: u64,
     prefetch: usize,
     open: Mutex<Open>,
@@ -142,7 +149,7 @@ impl Channel {
             };
             // The channel has room for a whole prefetch: this only fails once the receiver is gone. What is open then
             // goes back at the end, and what was not handed out at once.
-            let delivery = Delivery { tag, message: row.message, delivery_count: row.deliveries };
+            let delivery = Delivery { tag, message: row.message, delivery_count: row.deliveries, death: row.death };
             if out.try_send(delivery).is_err() {
                 self.line.give_back(&rows.map(|row| row.id).collect::<Vec<_>>());
                 break;
@@ -221,11 +228,13 @@ impl Settle for Channel {
 
     async fn reject(&self, tags: &[Tag]) -> Result<(), QueueError> {
         let ids = self.take(tags)?;
-        if let Err(error) = self.db.write(tables::Reject { ids: ids.clone() }).await {
+        let now = SystemClock::default().now();
+        if let Err(error) = self.db.write(tables::Reject { ids: ids.clone(), now }).await {
             self.line.give_back(&ids);
             return Err(self.error("rejecting", error));
         }
         self.freed.notify_one();
+        self.dead.wake();
         Ok(())
     }
 

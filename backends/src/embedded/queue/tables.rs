@@ -7,12 +7,20 @@ use crate::sql::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use sea_orm::{DatabaseTransaction, DbErr, QueryResult, Value};
-use shared::ports::{Stored, queue::Message};
+use shared::{
+    Timestamp,
+    ports::{
+        Stored,
+        queue::{Death, Message},
+    },
+};
 use std::collections::BTreeSet;
 
 /// Ids in one `IN (…)`.
 const CHUNK: usize = 1000;
 const READING: &str = "reading a queue";
+/// The only way to the dead letters: there is no limit of deliveries.
+const REJECTED: &str = "rejected";
 
 /// A message on its way into `queue_messages`.
 #[derive(Debug)]
@@ -29,6 +37,7 @@ pub(super) struct Row {
     pub id: i64,
     pub deliveries: u32,
     pub message: Message,
+    pub death: Option<Death>,
 }
 
 pub(in crate::embedded) async fn publish(tx: &DatabaseTransaction, rows: Vec<NewRow>) -> Result<(), DbErr> {
@@ -63,7 +72,7 @@ pub(in crate::embedded) async fn count(tx: &DatabaseTransaction, ids: &[i64]) ->
     Ok(())
 }
 
-const COLUMNS: &str = "id, deliveries, message_id, kind, version, traceparent, body";
+const COLUMNS: &str = "id, deliveries, message_id, kind, version, traceparent, body, died_in, died_at";
 
 /// The next messages after `cursor`, oldest first.
 pub(super) async fn after(db: &Db, queue: &str, cursor: i64, limit: usize) -> Stored<Vec<Row>> {
@@ -93,7 +102,11 @@ fn rows(rows: &[QueryResult]) -> Stored<Vec<Row>> {
 fn row(row: &QueryResult) -> Result<Row, DbErr> {
     let version: i32 = row.try_get("", "version")?;
     let deliveries: i32 = row.try_get("", "deliveries")?;
+    let death = row.try_get::<Option<String>>("", "died_in")?.map(|queue| -> Result<Death, DbErr> {
+        Ok(Death { queue, reason: REJECTED.to_owned(), at: Timestamp(row.try_get("", "died_at")?) })
+    });
     Ok(Row {
+        death: death.transpose()?,
         id: row.try_get("", "id")?,
         deliveries: u32::try_from(deliveries).unwrap_or(0),
         message: Message {
@@ -171,9 +184,10 @@ impl Transaction for Reserve {
     }
 }
 
-/// Moves messages to the end of the dead letters.
+/// Moves messages to the end of the dead letters, with where they came from.
 pub(super) struct Reject {
     pub ids: Vec<i64>,
+    pub now: Timestamp,
 }
 
 #[async_trait]
@@ -182,15 +196,16 @@ impl Transaction for Reject {
     const DOING: &'static str = "rejecting messages";
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        let ids = || self.ids.iter().map(|id| Value::from(*id)).collect();
+        let ids = || self.ids.iter().map(|id| Value::from(*id));
         let sql = format!(
-            "INSERT INTO queue_messages (queue, message_id, kind, version, traceparent, body)
-                SELECT 'dead-letters', message_id, kind, version, traceparent, body FROM queue_messages
+            "INSERT INTO queue_messages (queue, message_id, kind, version, traceparent, body, died_in, died_at)
+                SELECT 'dead-letters', message_id, kind, version, traceparent, body, queue, $1 FROM queue_messages
                 WHERE id IN ({}) ORDER BY id",
-            list(self.ids.len(), 1)
+            list(self.ids.len(), 2)
         );
-        execute(tx, &sql, ids()).await?;
-        execute(tx, &format!("DELETE FROM queue_messages WHERE id IN ({})", list(self.ids.len(), 1)), ids()).await?;
+        execute(tx, &sql, std::iter::once(self.now.0.into()).chain(ids()).collect()).await?;
+        execute(tx, &format!("DELETE FROM queue_messages WHERE id IN ({})", list(self.ids.len(), 1)), ids().collect())
+            .await?;
         Ok(())
     }
 }

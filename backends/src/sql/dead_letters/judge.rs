@@ -1,13 +1,12 @@
 //! What a replay of a letter would do, from the rows around it.
 
-use super::column;
+use super::{bury::Enclosed, column};
 use crate::sql::rows::{corrupt, list};
 use flow_engine::Content;
 use sea_orm::{DbErr, QueryResult};
-use serde::Deserialize;
 use shared::{
     Timestamp,
-    event::InboundMessage,
+    event::{Event, InboundMessage},
     ids::{DeadLetterId, JobId},
     job::{JobState, LaneSeq},
     ports::dead_letters::{Facts, LetterKind, LetterState},
@@ -49,7 +48,7 @@ pub(in crate::sql) struct Judged {
 /// What a letter stands for.
 pub(in crate::sql) enum Subject {
     Job(JobId),
-    Event(Box<InboundMessage>),
+    Event(Event),
     /// Nothing that can be replayed: its facts say so.
     Nothing,
 }
@@ -69,22 +68,22 @@ fn judged(row: &QueryResult, now: Timestamp) -> Result<Judged, DbErr> {
         }
         LetterKind::Event => {
             let event = event(&column::<String>(row, "body")?);
-            let facts = of_event(row, event.as_deref(), now)?;
+            let facts = match &event {
+                Some(Event::Status(_) | Event::Kept(_)) => of_note(row)?,
+                Some(Event::Message(message)) => of_message(row, Some(message), now)?,
+                None => of_message(row, None, now)?,
+            };
             Ok(Judged { id, facts, subject: event.map_or(Subject::Nothing, Subject::Event) })
         }
     }
 }
 
-/// The event of a letter.
-fn event(body: &str) -> Option<Box<InboundMessage>> {
-    let unparsed = serde_json::from_str::<Unparsed>(body).ok();
-    serde_json::from_str(unparsed.as_ref().map_or(body, |letter| &letter.body)).ok()
-}
-
-/// What a letter holds that was written without looking into its message.
-#[derive(Deserialize)]
-struct Unparsed {
-    body: String,
+/// The event of a letter: that of a queue's message, or a message as its conversation gave it up.
+fn event(body: &str) -> Option<Event> {
+    match serde_json::from_str::<Enclosed>(body) {
+        Ok(message) => Event::read(&message.kind, message.body.as_bytes()).ok(),
+        Err(_) => serde_json::from_str(body).ok().map(Event::Message),
+    }
 }
 
 fn of_job(row: &QueryResult, now: Timestamp) -> Result<Facts, DbErr> {
@@ -101,8 +100,13 @@ fn of_job(row: &QueryResult, now: Timestamp) -> Result<Facts, DbErr> {
     })
 }
 
+/// What sends nothing: whatever it says is noted once, whenever it comes.
+fn of_note(row: &QueryResult) -> Result<Facts, DbErr> {
+    Ok(Facts { dead: is_open(row)?, number: true, window: true, unknown: false, moved_on: false })
+}
+
 /// Without an event that can be read nobody knows which number it was for.
-fn of_event(row: &QueryResult, event: Option<&InboundMessage>, now: Timestamp) -> Result<Facts, DbErr> {
+fn of_message(row: &QueryResult, event: Option<&InboundMessage>, now: Timestamp) -> Result<Facts, DbErr> {
     let state: Option<String> = column(row, "message_state")?;
     // A letter that was written unparsed names neither number nor recipient. Whether the number is known shows when its event
     // is handled; what came after it nobody knows, so it is replayed by force only.

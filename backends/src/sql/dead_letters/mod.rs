@@ -1,11 +1,13 @@
 //! The table `dead_letters`: written by whoever gives something up, read and emptied by operators.
 
+mod bury;
 pub(super) mod filter;
 pub(super) mod judge;
 mod list;
 pub(super) mod replay;
 mod write;
 
+pub(super) use bury::Enclosed;
 pub(super) use write::{Letter, write};
 
 use super::{db::Db, rows::column, store_error};
@@ -16,7 +18,9 @@ use shared::{
     ids::DeadLetterId,
     ports::{
         Stored,
-        dead_letters::{Allowed, DeadLetter, DeadLetters, Group, GroupBy, LetterFilter, Prospect, Replay},
+        dead_letters::{
+            Allowed, Burial, Buried, DeadLetter, DeadLetters, Group, GroupBy, LetterFilter, Prospect, Replay,
+        },
         listing::{Listed, Page},
     },
 };
@@ -28,6 +32,13 @@ pub struct SqlDeadLetters(pub Db);
 /// Ids as bound values.
 fn values(ids: &[DeadLetterId]) -> Vec<Value> {
     ids.iter().map(|id| id.as_str().into()).collect()
+}
+
+#[async_trait]
+impl Burial for SqlDeadLetters {
+    async fn bury(&self, buried: &[Buried], now: Timestamp) -> Stored<()> {
+        self.0.write(bury::Bury { buried: buried.to_vec(), now }).await
+    }
 }
 
 #[async_trait]

@@ -63,11 +63,8 @@ impl ReplayLetters {
     fn done(&self, judged: Judged, queued: &mut HashMap<JobId, JobRef>) -> Replay {
         let prospect = self.prospect(&judged);
         match judged.subject {
-            Subject::Event(mut event) if prospect == Prospect::WouldSend => {
-                // It is handled as if it came in now: its session begins, and lives, from now on.
-                event.received_at = self.now;
-                Replay::Event(event)
-            }
+            // It is handled as if it came in now: its session begins, and lives, from now on.
+            Subject::Event(event) if prospect == Prospect::WouldSend => Replay::Event(event.received_at(self.now)),
             Subject::Job(job) => queued.remove(&job).map_or(Replay::Left(prospect), Replay::Job),
             Subject::Event(_) | Subject::Nothing => Replay::Left(prospect),
         }

@@ -2,7 +2,10 @@
 
 use crate::sql::rows::insert;
 use sea_orm::{ConnectionTrait, DbErr, Value};
-use shared::{Timestamp, ids};
+use shared::{
+    Timestamp,
+    ids::{self, DeadLetterId},
+};
 
 /// What a letter holds. `kind` is `event` or `job`, `reason` one of the contract's words.
 #[derive(Debug, Clone, Default)]
@@ -56,13 +59,28 @@ pub(in crate::sql) async fn write<C: ConnectionTrait>(
     for letter in &letters {
         metrics::counter!("flow_runner_dead_letters_total", "reason" => letter.reason).increment(1);
     }
-    let rows = letters.into_iter().map(|letter| row(letter, now)).collect();
+    let rows = letters.into_iter().map(|letter| row(&ids::fresh(), letter, now)).collect();
     insert(tx, "dead_letters", &COLUMNS, rows, "").await.map(drop)
 }
 
-fn row(letter: Letter, now: Timestamp) -> Vec<Value> {
+/// Writes a letter that has an id already, unless it is there.
+pub(super) async fn write_once<C: ConnectionTrait>(
+    tx: &C,
+    id: &DeadLetterId,
+    letter: Letter,
+    now: Timestamp,
+) -> Result<(), DbErr> {
+    let reason = letter.reason;
+    let written =
+        insert(tx, "dead_letters", &COLUMNS, vec![row(id.as_str(), letter, now)], "ON CONFLICT (id) DO NOTHING")
+            .await?;
+    metrics::counter!("flow_runner_dead_letters_total", "reason" => reason).increment(written);
+    Ok(())
+}
+
+fn row(id: &str, letter: Letter, now: Timestamp) -> Vec<Value> {
     vec![
-        ids::fresh().as_ref().into(),
+        id.into(),
         letter.kind.into(),
         "open".into(),
         letter.reason.into(),

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr, Value};
 use shared::{
     Timestamp,
-    event::InboundMessage,
+    event::Event,
     ids::{DeadLetterId, ReplayId},
     job::JobRef,
     ports::{
@@ -37,7 +37,7 @@ struct Next {
     at: i64,
 }
 
-type Events = Vec<(DeadLetterId, Box<InboundMessage>)>;
+type Events = Vec<(DeadLetterId, Event)>;
 
 #[async_trait]
 impl Transaction for NextStep {
@@ -85,16 +85,11 @@ impl NextStep {
         let judged = judge::read(&rows, self.now)?.into_iter();
         Ok(judged
             .filter_map(|judged| match judged.subject {
-                Subject::Event(event) => Some((judged.id, self.anew(event))),
+                // It is handled as if it came in now.
+                Subject::Event(event) => Some((judged.id, event.received_at(self.now))),
                 Subject::Job(_) | Subject::Nothing => None,
             })
             .collect())
-    }
-
-    /// It is handled as if it came in now.
-    fn anew(&self, mut event: Box<InboundMessage>) -> Box<InboundMessage> {
-        event.received_at = self.now;
-        event
     }
 
     async fn next(&self, tx: &DatabaseTransaction, place: &Place) -> Result<Vec<Next>, DbErr> {

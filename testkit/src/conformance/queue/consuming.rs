@@ -1,10 +1,13 @@
 //! What one subscription promises.
 
 use super::{
-    PLENTY, QUEUE, QueueHarness, ack, batch, declared, expect, expect_end, expect_nothing, message, next, publish,
-    subscribe, tags,
+    PATIENCE, PLENTY, QUEUE, QueueHarness, ack, batch, declared, expect, expect_end, expect_nothing, message, next,
+    publish, subscribe, tags,
 };
-use shared::ports::queue::{Publisher, QueueName};
+use shared::{
+    Clock as _, SystemClock,
+    ports::queue::{Publisher, QueueName},
+};
 
 /// No more than `prefetch` deliveries are open; each one settled makes room for one.
 pub async fn prefetch_bounds_what_is_open<H: QueueHarness>(mut harness: H) {
@@ -95,7 +98,7 @@ pub async fn what_is_given_back_comes_first_and_is_counted<H: QueueHarness>(mut 
     assert!(rest.iter().all(|delivery| delivery.delivery_count == 0), "{rest:?}");
 }
 
-/// A dead letter is the message as it was published.
+/// A dead letter is the message as it was published, and knows where it died.
 pub async fn what_is_rejected_goes_to_the_dead_letters<H: QueueHarness>(mut harness: H) {
     let queues = declared(&mut harness).await;
     let mut sent = batch(QUEUE, 0..3);
@@ -114,6 +117,11 @@ pub async fn what_is_rejected_goes_to_the_dead_letters<H: QueueHarness>(mut harn
     let mut letters = subscribe(&*queues, QueueName::DeadLetters, PLENTY).await;
     let letter = next(&mut letters).await;
     assert_eq!(letter.message, sent[1].message);
+    let death = letter.death.clone().expect("how it came there");
+    assert!(death.queue.ends_with(&QUEUE.to_string()), "{death:?}");
+    assert_eq!(death.reason, "rejected");
+    let age = SystemClock::default().now().since(death.at);
+    assert!(age < PATIENCE, "{death:?}");
     ack(&*letters.settle, &[letter]).await;
     expect_nothing(&mut letters).await;
 

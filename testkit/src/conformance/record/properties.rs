@@ -192,6 +192,12 @@ macro_rules! record_conformance {
             messages_without_an_id_are_told_apart_by_what_is_in_them
             a_record_that_is_there_says_so
         );
+        $crate::record_conformance!(@each $harness; burial:
+            what_was_buried_is_one_letter
+            a_buried_message_is_replayed_as_it_was
+            a_message_that_was_handled_all_the_same_is_not_buried
+            a_buried_note_is_replayed_without_asking_for_a_number
+        );
         $crate::record_conformance!(@each $harness; status_clock:
             the_clock_begins_with_nothing
             the_watermark_is_read_as_it_was_written
