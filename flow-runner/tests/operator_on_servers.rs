@@ -22,6 +22,8 @@ mod process;
 mod queues;
 #[path = "operator/sessions.rs"]
 mod sessions;
+#[path = "operator/settle.rs"]
+mod settle;
 #[path = "operator/sink.rs"]
 mod sink;
 mod support;

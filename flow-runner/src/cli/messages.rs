@@ -1,8 +1,8 @@
-//! `messages list|show`.
+//! `messages list|show|settle`.
 
 use super::ListArgs;
-use clap::{Args, Subcommand};
-use shared::operator::Moment;
+use clap::{Args, Subcommand, ValueEnum};
+use shared::{operator::Moment, ports::ledger::Decision};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: flow-runner messages list --kind unrecognized --since 24h")]
@@ -38,4 +38,36 @@ pub enum Messages {
         /// Meta's id (wamid.…) or ours (eventId)
         id: String,
     },
+    /// Settle a send of which nobody knows whether it arrived, as only somebody who asked its recipient can
+    #[command(
+        after_help = "dead-letters list --reason unknown_outcome shows what waits for this. Example: flow-runner messages settle 0199c1b6-3c1e-7d2a-8f00-000000000000 arrived"
+    )]
+    Settle {
+        /// The job (jobId in dead-letters list and in trace)
+        job: String,
+        /// What is known, or decided
+        #[arg(value_name = "AS")]
+        decision: SettleAs,
+    },
+}
+
+/// How an unknown outcome is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SettleAs {
+    /// It is on the recipient's phone: nothing more is sent, its dead letter is closed
+    Arrived,
+    /// Send it once more now, though it may have arrived
+    Resend,
+    /// Stop waiting for its status and leave a dead letter
+    GiveUp,
+}
+
+impl From<SettleAs> for Decision {
+    fn from(settle_as: SettleAs) -> Self {
+        match settle_as {
+            SettleAs::Arrived => Self::Arrived,
+            SettleAs::Resend => Self::Resend,
+            SettleAs::GiveUp => Self::GiveUp,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! `messages list|show`.
+//! `messages list|show|settle`.
 
 use crate::{
     cli::{Messages, MessagesArgs, SettingsArgs},
@@ -20,6 +20,10 @@ pub async fn run(settings: &SettingsArgs, args: MessagesArgs, output: Output) ->
             output.print(&messages, |messages| table(messages, &COLUMNS))?;
             more(output, &messages);
             Ok(())
+        }
+        Messages::Settle { job, decision } => {
+            let operation = Operation::MessagesSettle { job, decision: decision.into() };
+            output.print(&operate(&settings, operation).await?, super::trace::people)
         }
         Messages::Show { id } => output.print(&operate(&settings, Operation::MessagesShow { id }).await?, fields),
     }

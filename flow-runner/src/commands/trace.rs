@@ -14,7 +14,7 @@ pub async fn run(settings: &SettingsArgs, args: TraceArgs, output: Output) -> an
 }
 
 /// A moment a line.
-fn people(trace: &Value) -> String {
+pub(super) fn people(trace: &Value) -> String {
     let moments = trace["timeline"].as_array().into_iter().flatten();
     moments.map(|moment| format!("{}  {}\n", field(moment, "at"), field(moment, "what"))).collect()
 }

@@ -19,6 +19,7 @@ use shared::{
     operator::{Place, Wanted},
     ports::{
         dead_letters::{Allowed, GroupBy, LetterFilter},
+        ledger::Decision,
         listing::Page,
         replays::{Act, Chosen, Order},
     },
@@ -150,6 +151,13 @@ pub enum Operation {
         /// Which.
         id: String,
     },
+    /// `messages settle JOB`
+    MessagesSettle {
+        /// Which.
+        job: String,
+        /// What is known or decided.
+        decision: Decision,
+    },
     /// `dead-letters list`
     DeadLettersList {
         /// Which.
@@ -237,6 +245,7 @@ pub async fn run(operation: Operation, backends: &Backends, who: &str) -> anyhow
         }
         Operation::MessagesList { wanted, page } => operator.messages(wanted, &page).await?,
         Operation::MessagesShow { id } => operator.message(&id).await?,
+        Operation::MessagesSettle { job, decision } => operator.settle_job(who, &job, decision).await?,
         Operation::DeadLettersList { filter, page } => operator.dead_letters(&filter, &page).await?,
         Operation::DeadLettersShow { id } => operator.dead_letter(&id).await?,
         Operation::DeadLettersSummary { by, filter } => operator.dead_letters_summary(&by, &filter).await?,

@@ -222,6 +222,10 @@ async fn a_number_is_paused_and_goes_on_and_a_session_is_moved() {
     let traced = get(&stage, &format!("trace/{}", taken["eventId"].as_str().expect("an id"))).await;
     assert_eq!((&traced["jobs"][0]["stepId"], traced["jobs"].as_array().map(Vec::len)), (&json!("a"), Some(1)));
     assert_eq!(done(&stage.installation, &["trace", &stage.sends(&kim)[0].wamid])["event"], traced["event"]);
+    let settle = format!("jobs/{}/settle", traced["jobs"][0]["jobId"].as_str().expect("an id"));
+    assert_eq!(post(&stage, &settle, json!({ "as": "lost" })).await.1["errors"][0]["path"], "/as");
+    assert_eq!(post(&stage, &settle, json!({ "as": "arrived" })).await.0, 409, "it is sent");
+    assert_eq!(post(&stage, "jobs/none/settle", json!({ "as": "arrived" })).await.0, 404);
 
     let path = format!("sessions/default/{}", kim.phone_digits().expect("a phone"));
     let session = get(&stage, &path).await;

@@ -11,6 +11,7 @@ mod play;
 mod process;
 mod queues;
 mod sessions;
+mod settle;
 mod sink;
 mod socket;
 #[path = "../support/mod.rs"]

@@ -1,6 +1,7 @@
 //! A desk: one business number's lanes, limits and attempts. One task owns all of it, so nothing is locked.
 
 mod pace;
+mod past;
 mod room;
 mod turns;
 
@@ -10,7 +11,7 @@ use crate::{
     host::Host,
     inbound::Inbound,
     lane::{Lane, Phase},
-    limits::{NumberLimits, PAIR_MEMORY, STRICT_FOR},
+    limits::NumberLimits,
     unknown::{Unknowns, Wait},
 };
 use futures_util::FutureExt;
@@ -19,7 +20,7 @@ use shared::{
     Clock, Timestamp,
     ids::{AccountId, PhoneNumberId, RecipientId},
     job::JobRef,
-    ports::{Stored, accounts::Accounts, ledger::Ledger},
+    ports::{accounts::Accounts, ledger::Ledger},
     settings::{Pacing, PairRate},
     tally::Tally,
 };
@@ -47,12 +48,8 @@ const READ_MOST: u32 = 5_000;
 const HORIZON: Duration = Duration::from_millis(100);
 /// How often it is told how the number stands.
 const TELL_EVERY: Duration = Duration::from_secs(1);
-/// After the ledger failed.
-const LEDGER_WAIT: Duration = Duration::from_secs(1);
 /// Lanes held in memory; what is beyond lies in the ledger and comes back in order.
 const LANES: usize = 100_000;
-/// After a number was taken: what the last owner sent in its last second is counted, but not what it was about to send.
-const SETTLE_IN: Duration = Duration::from_secs(1);
 
 /// What all desks stand on.
 pub(crate) struct Shared {
@@ -99,13 +96,6 @@ pub(crate) struct Desk {
     under_way: usize,
     reading: bool,
     paused: bool,
-}
-
-/// What a number's limits are rebuilt from.
-struct Past {
-    rate: u32,
-    sent: Vec<(RecipientId, Timestamp)>,
-    pairs_refused: Vec<(RecipientId, Timestamp)>,
 }
 
 impl Desk {
@@ -179,48 +169,6 @@ impl Desk {
                 _ => {}
             }
         }
-    }
-
-    /// Counts what was sent from this number before this desk had it.
-    async fn rebuild_limits(&mut self, stop: &CancellationToken) {
-        let clock = self.shared.clock.clone();
-        loop {
-            let (number, now, boot) = (&self.number, clock.now(), clock.boot());
-            match self.past(number, now).await {
-                Ok(Past { rate, sent, pairs_refused }) => {
-                    self.limits = NumberLimits::new(rate, self.shared.pair_rate);
-                    // Boot time of a moment before this process started is zero: as if it were its first.
-                    let then = |at| boot.saturating_sub(now.since(at));
-                    for (recipient, at) in sent {
-                        if now.since(at) <= SETTLE_IN {
-                            self.limits.take(&recipient, then(at));
-                        } else {
-                            self.limits.take_of_pair(&recipient, then(at));
-                        }
-                    }
-                    pairs_refused.iter().for_each(|(recipient, at)| self.limits.read_strictly(recipient, then(*at)));
-                    break;
-                }
-                Err(error) => tracing::warn!(%error, %number, "can't take the number yet"),
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(LEDGER_WAIT) => {}
-            }
-        }
-        if !self.shared.exclusive {
-            tokio::time::sleep(SETTLE_IN).await;
-        }
-    }
-
-    async fn past(&self, number: &PhoneNumberId, now: Timestamp) -> Stored<Past> {
-        let rate = self.shared.accounts.phone_number(number).await?.and_then(|number| number.rate);
-        let mut past = Past { rate: rate.unwrap_or(self.shared.rate), sent: Vec::new(), pairs_refused: Vec::new() };
-        if self.shared.pair_rate != PairRate::Off {
-            past.sent = self.shared.ledger.claimed_since(number, now.minus(PAIR_MEMORY)).await?;
-            past.pairs_refused = self.shared.ledger.pairs_refused_since(number, now.minus(STRICT_FOR)).await?;
-        }
-        Ok(past)
     }
 
     fn now(&self) -> Duration {
@@ -356,6 +304,8 @@ impl Desk {
                 return;
             }
         };
+        // Nobody was heard who rang during a pause.
+        let all = first || self.paused;
         self.paused = number.as_ref().is_some_and(|number| number.paused.is_some());
         self.account = number.as_ref().map(|number| number.account_id.clone());
         let rate = number.and_then(|number| number.rate).unwrap_or(self.shared.rate);
@@ -371,7 +321,7 @@ impl Desk {
         self.reading = true;
         self.work(Work::Reading, async move {
             let now = shared.clock.now();
-            let before = if first { now } else { now.minus(READ_OLDER) };
+            let before = if all { now } else { now.minus(READ_OLDER) };
             Done::Read(shared.ledger.waiting(&number, now, before, limit).await)
         });
     }

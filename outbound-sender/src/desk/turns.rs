@@ -1,6 +1,6 @@
 //! Whose turn it is: what comes back from attempts and from the ledger, and where the lane goes on.
 
-use super::{Desk, LANES, LEDGER_WAIT};
+use super::{Desk, LANES, past::LEDGER_WAIT};
 use crate::{
     attempt::{Attempt, Attempted, Call, Limited, Reached},
     host::Held,

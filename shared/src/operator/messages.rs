@@ -3,7 +3,10 @@
 use super::{Answer, Operator, OperatorError, iso};
 use crate::{
     Timestamp,
+    ids::JobId,
+    job::JobState,
     ports::{
+        ledger::{Decided, Decision},
         listing::Page,
         messages::{Entry, MessageFilter},
     },
@@ -46,6 +49,27 @@ impl Operator {
         message["notes"] = found.notes.unwrap_or(Value::Null);
         message["raw"] = serde_json::from_str(&found.raw).unwrap_or(Value::String(found.raw));
         Ok(message)
+    }
+}
+
+impl Operator {
+    /// Settles a send whose outcome nobody knows.
+    pub async fn settle_job(&self, who: &str, id: &str, decision: Decision) -> Answer {
+        let job = JobId::from(id);
+        self.note(who, "jobs.settle", id, json!({ "as": decision })).await?;
+        match self.ledger.decide(&job, decision, self.clock.now()).await? {
+            Decided::Done => self.trace(id).await,
+            Decided::Stands(JobState::Dead) => Err(OperatorError::Conflict(format!(
+                "job {id} is given up; `flow-runner trace {id}` shows its dead letter, which can be replayed or discarded"
+            ))),
+            Decided::Stands(state) => Err(OperatorError::Conflict(format!(
+                "job {id} is {}: its outcome is not unknown, and nothing was changed",
+                state.as_str()
+            ))),
+            Decided::NoSuchJob => Err(OperatorError::NotFound(format!(
+                "there is no job {id}; `flow-runner trace ID` with a message's id shows the jobs that it made"
+            ))),
+        }
     }
 }
 

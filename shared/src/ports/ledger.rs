@@ -7,6 +7,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use flow_engine::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Names this process in its claims; drawn at its start.
 pub type Owner = str;
@@ -101,6 +102,29 @@ pub enum Verdict {
     GiveUp,
 }
 
+/// What somebody knows, or decides, about a send of unknown outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It is on the recipient's phone.
+    Arrived,
+    /// It is to be sent once more, without waiting any longer for its status.
+    Resend,
+    /// It is given up (`unknown_outcome`), without waiting any longer.
+    GiveUp,
+}
+
+/// What became of a [`Decision`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    /// It is done.
+    Done,
+    /// Nothing: the job stands here, and its outcome is not unknown, or not any more.
+    Stands(JobState),
+    /// There is no such job.
+    NoSuchJob,
+}
+
 /// The ledger.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -117,6 +141,9 @@ pub trait Ledger: Send + Sync {
     async fn settle(&self, batch: Vec<Settlement>, owner: &Owner, now: Timestamp) -> Stored<Vec<bool>>;
     /// Settles an unknown outcome: `unknown → retrying | dead`. False when a status settled it meanwhile.
     async fn settle_unknown(&self, job: &JobId, verdict: Verdict, now: Timestamp) -> Stored<bool>;
+    /// Settles an unknown outcome by hand: `unknown → sent | retrying | dead`, and `dead → sent` for one that was given up as
+    /// such, with its letter.
+    async fn decide(&self, job: &JobId, decision: Decision, now: Timestamp) -> Stored<Decided>;
     /// Turns a claim whose time is over into an unknown outcome: `sending → unknown`, due at `due_at`. False when it is
     /// no such claim.
     async fn inherit(&self, job: &JobId, due_at: Timestamp, now: Timestamp) -> Stored<bool>;

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod burial;
+pub mod by_hand;
 pub mod conversations;
 pub mod dead_letters;
 pub mod flows;

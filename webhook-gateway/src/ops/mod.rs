@@ -4,6 +4,7 @@ mod admin;
 mod dead_letters;
 mod events;
 mod filter;
+mod jobs;
 mod numbers;
 mod sessions;
 
@@ -44,6 +45,7 @@ pub struct Ops {
 pub(crate) fn routes() -> Router<Arc<Gateway>> {
     Router::new()
         .merge(dead_letters::routes())
+        .merge(jobs::routes())
         .merge(numbers::routes())
         .merge(sessions::routes())
         .route("/queues", get(queues))

@@ -202,7 +202,7 @@ impl Apply {
         }
         execute(tx, &sql, values).await?;
         for (job, _) in rows.iter().filter(|(_, row)| row.settles_letter) {
-            settle_letter(tx, job, self.now).await?;
+            dead_letters::settle(tx, job, self.now).await?;
         }
         Ok(())
     }
@@ -234,7 +234,7 @@ impl Apply {
         ];
         execute(tx, sql, values).await?;
         if row.settles_letter {
-            settle_letter(tx, job, self.now).await?;
+            dead_letters::settle(tx, job, self.now).await?;
         }
         if let Some(reason) = row.dies_of {
             let letter = letters::of_job(tx, job, reason).await?;
@@ -242,12 +242,6 @@ impl Apply {
         }
         Ok(())
     }
-}
-
-/// A job that turns out to have arrived needs nobody's care any more.
-async fn settle_letter(tx: &DatabaseTransaction, job: &JobId, now: Timestamp) -> Result<(), DbErr> {
-    let sql = "UPDATE dead_letters SET state = 'settled', closed_at = $2 WHERE job_id = $1 AND state = 'open'";
-    execute(tx, sql, vec![job.as_str().into(), now.0.into()]).await.map(drop)
 }
 
 /// `sent`, `delivered`, `read`, `played`.

@@ -8,7 +8,7 @@ pub(super) mod replay;
 mod write;
 
 pub(super) use bury::Enclosed;
-pub(super) use write::{Letter, write};
+pub(super) use write::{Letter, settle, write};
 
 use super::{db::Db, rows::column, store_error};
 use async_trait::async_trait;

@@ -1,10 +1,10 @@
 //! Writing dead letters, in the transaction that ends what they stand for.
 
-use crate::sql::rows::insert;
-use sea_orm::{ConnectionTrait, DbErr, Value};
+use crate::sql::{db::execute, rows::insert};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use shared::{
     Timestamp,
-    ids::{self, DeadLetterId},
+    ids::{self, DeadLetterId, JobId},
 };
 
 /// What a letter holds. `kind` is `event` or `job`, `reason` one of the contract's words.
@@ -76,6 +76,12 @@ pub(super) async fn write_once<C: ConnectionTrait>(
             .await?;
     metrics::counter!("flow_runner_dead_letters_total", "reason" => reason).increment(written);
     Ok(())
+}
+
+/// Closes the letter of a job that turns out to have arrived: it needs nobody's care any more.
+pub(in crate::sql) async fn settle(tx: &DatabaseTransaction, job: &JobId, now: Timestamp) -> Result<(), DbErr> {
+    let sql = "UPDATE dead_letters SET state = 'settled', closed_at = $2 WHERE job_id = $1 AND state = 'open'";
+    execute(tx, sql, vec![job.as_str().into(), now.0.into()]).await.map(drop)
 }
 
 fn row(id: &str, letter: Letter, now: Timestamp) -> Vec<Value> {

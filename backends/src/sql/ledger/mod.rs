@@ -1,5 +1,6 @@
 //! The sender's ledger: job rows and the only ways in which they change.
 
+mod by_hand;
 mod claim;
 pub(super) mod letters;
 mod lookup;
@@ -15,7 +16,7 @@ use shared::{
     ids::{JobId, PhoneNumberId, RecipientId},
     ports::{
         Stored,
-        ledger::{Backlog, ClaimOutcome, Ledger, OpenJob, Owner, Settlement, Verdict},
+        ledger::{Backlog, ClaimOutcome, Decided, Decision, Ledger, OpenJob, Owner, Settlement, Verdict},
     },
 };
 
@@ -50,6 +51,10 @@ impl Ledger for SqlLedger {
 
     async fn settle_unknown(&self, job: &JobId, verdict: Verdict, now: Timestamp) -> Stored<bool> {
         self.0.write(unknown::SettleUnknown { job: job.clone(), verdict, now }).await
+    }
+
+    async fn decide(&self, job: &JobId, decision: Decision, now: Timestamp) -> Stored<Decided> {
+        self.0.write(by_hand::Decide { job: job.clone(), decision, now }).await
     }
 
     async fn inherit(&self, job: &JobId, due_at: Timestamp, now: Timestamp) -> Stored<bool> {

@@ -198,6 +198,13 @@ macro_rules! record_conformance {
             a_message_that_was_handled_all_the_same_is_not_buried
             a_buried_note_is_replayed_without_asking_for_a_number
         );
+        $crate::record_conformance!(@each $harness; by_hand:
+            what_is_known_to_have_arrived_is_sent
+            what_was_given_up_and_has_arrived_is_settled
+            what_somebody_has_resent_is_sent_once_more
+            what_somebody_gives_up_leaves_a_letter
+            what_is_not_unknown_is_left_alone
+        );
         $crate::record_conformance!(@each $harness; status_clock:
             the_clock_begins_with_nothing
             the_watermark_is_read_as_it_was_written
