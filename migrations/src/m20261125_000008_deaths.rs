@@ -1,14 +1,20 @@
-//! Where what lies in the queue `dead-letters` of embedded mode came from. On PostgreSQL this change does nothing.
+//! Where what lies in the queue `dead-letters` of embedded mode came from; and finding what failed in a status for its rate.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-/// Two columns.
+/// An index, and two columns of the queues of embedded mode.
 #[derive(Debug, DeriveMigrationName)]
 pub struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        super::run(
+            manager,
+            &["CREATE INDEX jobs_rate_failed ON jobs (phone_number_id, updated_at)
+                WHERE state = 'retrying' AND failed_at IS NOT NULL AND error_code IN (130429, 131056)"],
+        )
+        .await?;
         if manager.get_database_backend() == DbBackend::Sqlite {
             super::run(
                 manager,
@@ -30,6 +36,6 @@ impl MigrationTrait for Migration {
             )
             .await?;
         }
-        Ok(())
+        super::run(manager, &["DROP INDEX IF EXISTS jobs_rate_failed"]).await
     }
 }

@@ -1,7 +1,7 @@
 //! One attempt: claim, look at the lease, POST, settle.
 
 use crate::{
-    rules::SendRules,
+    rules::{SEND_CAP, SendRules},
     whatsapp::{Answer, Client, Reply, request},
 };
 use flow_engine::Content;
@@ -184,6 +184,12 @@ impl Attempts {
         };
         let claimed_at = self.clock.now();
         if let Some((reason, why)) = self.rules.refuse(&claimed, claimed_at) {
+            if reason == SEND_CAP {
+                tracing::error!(
+                    number = %job.phone_number_id, recipient.id = %job.recipient_id, cap = self.rules.cap,
+                    "a conversation met SEND_CAP_PER_HOUR and stops until the hour is over: perhaps another bot writes; see dead-letters list --reason send_cap"
+                );
+            }
             return self.give_up(&claimed, reason, why).await.map(Prepared::Not);
         }
         let Some(number) = number else {

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// Meta's customer service window, from the person's last message, call or opening of the chat.
 const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Why a conversation stops that would never end.
+pub(crate) const SEND_CAP: &str = "send_cap";
+
 /// An installation's rules.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SendRules {
@@ -27,7 +30,7 @@ impl SendRules {
             return Some(("window_closed", why));
         }
         if self.cap > 0 && job.sent_lately >= self.cap {
-            return Some(("send_cap", "SEND_CAP_PER_HOUR messages went to this recipient within an hour"));
+            return Some((SEND_CAP, "SEND_CAP_PER_HOUR messages went to this recipient within an hour"));
         }
         None
     }

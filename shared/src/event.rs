@@ -205,6 +205,21 @@ pub struct KeptEvent {
     pub field: Option<String>,
     /// As it came in; bytes that are no UTF-8 as U+FFFD.
     pub body: String,
+    /// Calls in it that people made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<PersonsCall>,
+}
+
+/// A call that a person made to a business number: it opens Meta's customer service window as a message does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PersonsCall {
+    /// The number that was called.
+    pub phone_number_id: PhoneNumberId,
+    /// Who called.
+    pub caller: Identities,
+    /// Meta's own time of it, Unix seconds as sent.
+    pub at: i64,
 }
 
 /// Why an event was kept.

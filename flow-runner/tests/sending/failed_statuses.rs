@@ -6,6 +6,7 @@ use crate::support::{
     stage::{NO_LIMITS, Stage, person},
     without_limits,
 };
+use serde_json::Value;
 use whatsapp_simulator::{FaultKind, SentMessage, Status, StatusUpdate, Statuses};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,6 +50,20 @@ async fn a_transient_failure_is_sent_again_once_and_what_older_attempts_say_mean
     stage.installation.until_settled().await;
     assert_eq!(stage.letters().len(), 1);
     assert_eq!(stage.simulator.sends_count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_that_only_a_status_tells_of_is_kept_from_then_on() {
+    let stage = Stage::set(&[("WHATSAPP_NUMBER_RATE", "80")]).await;
+    let lee = person(2);
+    stage.fails(&lee, FaultKind::FailStatuses { code: 130_429 }, 1);
+    stage.writes(&lee, "one").await;
+    stage.until_received(&lee, &["one", "one"]).await;
+    let listed = stage.installation.command(&["numbers", "list", "--json"]).output().expect("numbers");
+    let numbers: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+    let rate = numbers["items"][0]["rateNow"].as_f64().expect("a rate");
+    assert!(rate < 70.0, "half of 80, and what grew back since: {rate}");
+    assert!(stage.letters().is_empty());
 }
 
 fn failed(sent: &SentMessage, code: i64) -> StatusUpdate {

@@ -165,7 +165,7 @@ impl Gateway {
             sleep(self.world().millis(0..4_000)).await;
             self.deliver(&format!("kept-{nth}"), |_, event_id, received_at| {
                 let (kind, body) = (KeptKind::Unrecognized, "{".to_owned());
-                Event::Kept(KeptEvent { event_id, received_at, kind, field: None, body })
+                Event::Kept(KeptEvent { event_id, received_at, kind, field: None, body, calls: Vec::new() })
             })
             .await;
         }

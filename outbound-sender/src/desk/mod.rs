@@ -95,11 +95,14 @@ pub(crate) struct Desk {
     /// Messages that have their slot, up to the end of their requests.
     under_way: usize,
     reading: bool,
+    /// Up to when it is known what failed in a status for a rate.
+    heard: Timestamp,
     paused: bool,
 }
 
 impl Desk {
     pub fn new(number: PhoneNumberId, shared: Arc<Shared>) -> Self {
+        let heard = shared.clock.now();
         Self {
             number,
             account: None,
@@ -116,6 +119,7 @@ impl Desk {
             tasks: JoinSet::new(),
             under_way: 0,
             reading: false,
+            heard,
             paused: false,
         }
     }
@@ -317,12 +321,14 @@ impl Desk {
         let limit = if most == 0 { READ_MOST } else { most.clamp(100, READ_MOST) };
         // Lanes that are held come first in the reading, perhaps all of them: they must not crowd the others out.
         let limit = limit.saturating_add(u32::try_from(self.lanes.len()).unwrap_or(u32::MAX));
-        let (shared, number) = (self.shared.clone(), self.number.clone());
+        let (shared, number, heard) = (self.shared.clone(), self.number.clone(), self.heard);
         self.reading = true;
         self.work(Work::Reading, async move {
             let now = shared.clock.now();
             let before = if all { now } else { now.minus(READ_OLDER) };
-            Done::Read(shared.ledger.waiting(&number, now, before, limit).await)
+            let failures = shared.ledger.rate_failures(&number, heard).await;
+            let waiting = shared.ledger.waiting(&number, now, before, limit).await;
+            Done::Read(failures.and_then(|failures| Ok((failures, waiting?))))
         });
     }
 }

@@ -11,7 +11,10 @@ use shared::{
     error_table::Scope,
     ids::RecipientId,
     job::JobState,
-    ports::{Stored, ledger::OpenJob},
+    ports::{
+        Stored,
+        ledger::{OpenJob, RateFailure},
+    },
 };
 use std::time::Duration;
 
@@ -21,7 +24,7 @@ pub(super) enum Done {
     Settled(RecipientId, Stored<Settled>),
     Head(RecipientId, Stored<Option<OpenJob>>),
     Inherited(RecipientId, Stored<bool>, OpenJob),
-    Read(Stored<Vec<OpenJob>>),
+    Read(Stored<(Vec<RateFailure>, Vec<OpenJob>)>),
     Delivered(RecipientId, Stored<bool>),
     Asked { of_host: bool, answered: bool },
     Panicked(Work),
@@ -35,6 +38,8 @@ pub(super) enum Work {
     Asking { of_host: bool },
 }
 
+/// Meta's code for the pace of a pair.
+const PAIR_RATE: i64 = 131_056;
 /// How soon an unknown outcome is looked at: most statuses come within a second.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
@@ -58,7 +63,10 @@ impl Desk {
             Done::Read(read) => {
                 self.reading = false;
                 match read {
-                    Ok(jobs) => jobs.into_iter().for_each(|job| self.found(job)),
+                    Ok((failures, jobs)) => {
+                        failures.iter().for_each(|failure| self.failed_for_its_rate(failure));
+                        jobs.into_iter().for_each(|job| self.found(job));
+                    }
                     Err(error) => tracing::warn!(%error, number = %self.number, "can't read the ledger"),
                 }
             }
@@ -113,6 +121,18 @@ impl Desk {
         }
         if let Some(lane) = self.lanes.get_mut(recipient) {
             lane.pair_refusals = if call.limited == Some(Limited::Pair) { lane.pair_refusals + 1 } else { 0 };
+        }
+    }
+
+    /// Meta took a message and said only later that it came too fast.
+    fn failed_for_its_rate(&mut self, failure: &RateFailure) {
+        let now = self.now();
+        self.heard = self.heard.max(failure.at);
+        if failure.code == PAIR_RATE {
+            self.limits.pair_refused(&failure.recipient_id, now);
+        } else {
+            tracing::warn!(number = %self.number, "a status refused a message for the number's rate: sending half as fast");
+            self.limits.number_refused(now);
         }
     }
 

@@ -93,6 +93,17 @@ pub struct Backlog {
     pub oldest: Timestamp,
 }
 
+/// A message that Meta took, and refused in a status for a rate that it met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateFailure {
+    /// To whom.
+    pub recipient_id: RecipientId,
+    /// Meta's code: 130429 or 131056.
+    pub code: i64,
+    /// When the status was taken in.
+    pub at: Timestamp,
+}
+
 /// How an unknown outcome is settled when no status came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -170,6 +181,9 @@ pub trait Ledger: Send + Sync {
         number: &PhoneNumberId,
         since: Timestamp,
     ) -> Stored<Vec<(RecipientId, Timestamp)>>;
+    /// What failed in a status for the number's or a pair's rate, taken in after that, oldest first; as far as it still waits
+    /// to be sent again.
+    async fn rate_failures(&self, number: &PhoneNumberId, after: Timestamp) -> Stored<Vec<RateFailure>>;
     /// What was claimed from this number since then, oldest first: to rebuild its limits from.
     async fn claimed_since(&self, number: &PhoneNumberId, since: Timestamp) -> Stored<Vec<(RecipientId, Timestamp)>>;
 }

@@ -132,6 +132,7 @@ pub async fn a_buried_note_is_replayed_without_asking_for_a_number(record: &dyn 
         kind: KeptKind::Other,
         field: Some("account_update".into()),
         body: "{}".into(),
+        calls: Vec::new(),
     };
     bury(record, &[of_event("1", Event::Kept(kept))]).await;
     let again = replay(record, "1").await;

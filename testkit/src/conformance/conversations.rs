@@ -5,11 +5,11 @@ pub mod merging;
 pub mod recycling;
 
 use super::record::{
-    ACCOUNT, NOW, NUMBER, RecordHarness, claim, commit, committed, count, event, find, job_column, letters,
+    ACCOUNT, NOW, NUMBER, RecordHarness, claim, commit, committed, count, event, find, job_column, letters, phone_of,
     recipient_of, write,
 };
 use shared::{
-    event::{KeptEvent, KeptKind, OPERATOR_WAMID},
+    event::{KeptEvent, KeptKind, OPERATOR_WAMID, PersonsCall},
     ids::{self, RowVersion},
     job::{JobRef, LaneSeq},
     ports::conversations::{CommitOutcome, EventCommit},
@@ -323,6 +323,40 @@ pub async fn only_what_a_person_did_is_their_last_message(record: &dyn RecordHar
     }
 }
 
+/// As a message does, and never back; a call to another number's account, or of somebody unknown, is nobody's here.
+pub async fn a_call_is_its_persons_last_message(record: &dyn RecordHarness) {
+    let accounts = &record.ports().accounts;
+    accounts.add_phone_number(&ACCOUNT.into(), &NUMBER.into(), "token".to_owned().into()).await.expect("a number");
+    committed(record, event("ann", "1").build()).await;
+    let call = |number: &str, person: &str, at: i64| PersonsCall {
+        phone_number_id: number.into(),
+        caller: phone_of(person),
+        at: NOW.0 / 1000 + at,
+    };
+    let mut last = NOW.0;
+    for (call, opens) in [
+        (call(NUMBER, "ann", 60), true),
+        (call(NUMBER, "ann", 30), false),
+        (call("another", "ann", 90), false),
+        (call(NUMBER, "bob", 90), false),
+    ] {
+        if opens {
+            last = call.at * 1000;
+        }
+        let kept = KeptEvent {
+            event_id: ids::fresh().into(),
+            received_at: NOW,
+            kind: KeptKind::Other,
+            field: Some("calls".into()),
+            body: "{}".into(),
+            calls: vec![call],
+        };
+        record.ports().conversations.keep(vec![kept]).await.expect("keep");
+        let found = record.texts("SELECT CAST(last_message_at AS TEXT) FROM recipients").await;
+        assert_eq!(found, [last.to_string()]);
+    }
+}
+
 /// By event id, however often they are delivered.
 pub async fn events_that_are_kept_are_kept_once(record: &dyn RecordHarness) {
     let kept = |kind, body: &str| KeptEvent {
@@ -331,6 +365,7 @@ pub async fn events_that_are_kept_are_kept_once(record: &dyn RecordHarness) {
         kind,
         field: Some("account_\0update".into()),
         body: body.to_owned(),
+        calls: Vec::new(),
     };
     let events = vec![kept(KeptKind::Unrecognized, "{\0"), kept(KeptKind::Other, "{}")];
     for _ in 0..2 {

@@ -29,6 +29,7 @@ async fn some(record: &dyn RecordHarness) -> Vec<EventId> {
         kind,
         field,
         body: "{ not JSON".into(),
+        calls: Vec::new(),
     });
     let mut all: Vec<EventId> = [&ann, &ben, &unknown].map(|event| event.message.event_id.clone()).to_vec();
     all.extend(kept.iter().map(|event| event.event_id.clone()));

@@ -12,7 +12,7 @@ use shared::{
     job::{JobRef, JobState},
     ports::{
         conversations::StatusOutcome::{self, Applied, NotOurs, NothingToDo},
-        ledger::{ClaimOutcome, Outcome, Verdict},
+        ledger::{ClaimOutcome, Outcome, RateFailure, Verdict},
     },
 };
 use std::time::Duration;
@@ -316,4 +316,29 @@ pub async fn statuses_of_many_jobs_are_applied_in_one_batch(record: &dyn RecordH
     assert!(outcomes.iter().enumerate().all(|(n, outcome)| *outcome == if n % 2 == 0 { Applied } else { NothingToDo }));
     let sql = "SELECT state || ' ' || CAST(count(*) AS TEXT) FROM jobs GROUP BY state ORDER BY state";
     assert_eq!(record.texts(sql).await, ["queued 256", "sent 256"]);
+}
+
+/// The number's sender hears of it once; and each pair waits four times longer than before.
+pub async fn what_fails_for_its_rate_is_told_and_a_pair_waits_longer_each_time(record: &dyn RecordHarness) {
+    const PAIR: i64 = 131_056;
+    let ledger = &record.ports().ledger;
+    let (ann, ben) = (write(record, "ann", "1", 1).await.remove(0), write(record, "ben", "2", 1).await.remove(0));
+    for (job, code) in [(&ann, PAIR), (&ben, UNAVAILABLE)] {
+        sent_with(record, job, 1, sent()).await;
+        assert_eq!(apply_one(record, failed(job, 1, code)).await, Applied);
+    }
+    let told = ledger.rate_failures(&NUMBER.into(), NOW.minus(Duration::from_millis(1))).await.expect("told");
+    let expected = RateFailure { recipient_id: ann.recipient_id.clone(), code: PAIR, at: NOW };
+    assert_eq!(told, [expected]);
+    assert_eq!(ledger.rate_failures(&NUMBER.into(), NOW).await.expect("told"), [], "told before");
+    assert_eq!(ledger.rate_failures(&"2".into(), NOW.minus(CLAIM_LIFE)).await.expect("told"), []);
+    let mut waits = Vec::new();
+    for attempt in 2..5 {
+        waits.push(job_column(record, &ann, "due_at").await.parse::<i64>().expect("a time") - NOW.0);
+        let claimed = claim_for(record, &[&ann], OWNER, NOW).await;
+        assert!(matches!(claimed.as_slice(), [ClaimOutcome::Claimed(_)]), "{claimed:?}");
+        assert!(settle(record, &ann, attempt, sent()).await);
+        assert_eq!(apply_one(record, failed(&ann, attempt, PAIR)).await, Applied);
+    }
+    assert_eq!(waits, [1_000, 4_000, 16_000]);
 }

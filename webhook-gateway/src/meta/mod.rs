@@ -8,6 +8,7 @@
 //! Every field may be missing, null, of another type, or new. What can't be read is kept as it is, in the smallest
 //! piece that holds the fault: the rest of the callback goes its way.
 
+mod calls;
 mod change;
 mod json;
 mod message;
@@ -21,7 +22,7 @@ use sender::Contacts;
 use serde_json::value::RawValue;
 use shared::{
     Timestamp,
-    event::{Event, KeptEvent, KeptKind},
+    event::{Event, KeptEvent, KeptKind, PersonsCall},
     ids::{EventId, PhoneNumberId},
 };
 
@@ -43,6 +44,15 @@ pub fn cut(body: &[u8], received_at: Timestamp, fresh: &mut dyn FnMut() -> Event
 struct Context<'a> {
     phone_number_id: Option<PhoneNumberId>,
     contacts: Contacts<'a>,
+}
+
+impl<'a> Context<'a> {
+    fn of(value: &Fields<'a>) -> Self {
+        Self {
+            phone_number_id: value.object("metadata").and_then(|metadata| metadata.id("phone_number_id")),
+            contacts: Contacts::parse(value.list("contacts").unwrap_or_default()),
+        }
+    }
 }
 
 struct Cutter<'f> {
@@ -84,16 +94,17 @@ impl Cutter<'_> {
                     self.keep(KeptKind::Unrecognized, Some(MESSAGES), change.get());
                 }
             }
+            (Some(fields), Some(field)) if field == calls::CALLS => {
+                let calls = fields.object("value").map(|value| calls::read(&value)).unwrap_or_default();
+                self.keep_with(KeptKind::Other, Some(calls::CALLS), change.get(), calls);
+            }
             (_, Some(field)) => self.keep(KeptKind::Other, Some(&field), change.get()),
             (_, None) => self.keep(KeptKind::Unrecognized, None, change.get()),
         }
     }
 
     fn value(&mut self, value: &Fields<'_>) {
-        let context = Context {
-            phone_number_id: value.object("metadata").and_then(|metadata| metadata.id("phone_number_id")),
-            contacts: Contacts::parse(value.list("contacts").unwrap_or_default()),
-        };
+        let context = Context::of(value);
         for (name, raw) in value.iter() {
             match (name, json::list(raw)) {
                 ("messaging_product" | "metadata" | "contacts", _) => {}
@@ -131,12 +142,17 @@ impl Cutter<'_> {
     }
 
     fn keep(&mut self, kind: KeptKind, field: Option<&str>, body: &str) {
+        self.keep_with(kind, field, body, Vec::new());
+    }
+
+    fn keep_with(&mut self, kind: KeptKind, field: Option<&str>, body: &str, calls: Vec<PersonsCall>) {
         self.events.push(Event::Kept(KeptEvent {
             event_id: (self.fresh)(),
             received_at: self.received_at,
             kind,
             field: field.map(str::to_owned),
             body: body.to_owned(),
+            calls,
         }));
     }
 }

@@ -117,6 +117,37 @@ async fn a_callback_of_a_thousand_updates_keeps_their_order() {
 }
 
 #[tokio::test]
+async fn a_call_that_a_person_begins_is_told_with_what_is_kept_of_it() {
+    let world = World::new();
+    let call = |id: &str, event: &str, direction: &str, from: Value| json!({"id": id, "to": "16315553601", "from": from, "event": event, "timestamp": "1752582933", "direction": direction});
+    let value = json!({
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "16315553601", "phone_number_id": "743897493242"},
+        "calls": [
+            call("wacid.1", "connect", "USER_INITIATED", json!("+1 631 555 3602")),
+            call("wacid.2", "terminate", "USER_INITIATED", json!("16315553602")),
+            call("wacid.3", "connect", "BUSINESS_INITIATED", json!("16315553601")),
+            call("wacid.4", "connect", "USER_INITIATED", json!(null)),
+        ],
+    });
+    let taken = world.kept(envelope("calls", &value).to_string()).await;
+    assert_eq!(taken.len(), 1);
+    let kept = &taken[0].body;
+    assert_eq!((&taken[0].kind as &str, &kept["kind"], &kept["field"]), ("kept", &json!("other"), &json!("calls")));
+    let told = json!([{"phoneNumberId": "743897493242", "caller": {"phone": "16315553602"}, "at": 1_752_582_933}]);
+    assert_eq!(without_nulls(kept["calls"].clone()), told);
+    assert!(kept["body"].as_str().is_some_and(|body| body.contains("wacid.3")), "all of it is kept");
+}
+
+/// Identities that are not there.
+fn without_nulls(mut calls: Value) -> Value {
+    for call in calls.as_array_mut().into_iter().flatten() {
+        call["caller"].as_object_mut().unwrap().retain(|_, id| !id.is_null());
+    }
+    calls
+}
+
+#[tokio::test]
 async fn only_what_meta_signed_is_taken() {
     let world = World::new();
     let body = messages(&[text("wamid.A", "Hi")]).to_string();

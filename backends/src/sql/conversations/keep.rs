@@ -1,12 +1,21 @@
-//! Events that are neither messages nor statuses of ours.
+//! Events that are neither messages nor statuses of ours; and calls, which open the window.
 
 use crate::sql::{
-    db::{Db, Transaction},
+    db::{Db, Transaction, execute},
     rows::insert,
 };
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr};
-use shared::{event::KeptEvent, ports::Stored};
+use shared::{
+    event::{KeptEvent, PersonsCall},
+    ports::Stored,
+};
+
+/// The last message's time of whoever these identities are, to a number of whose account: number, bsuid, phone, time.
+const CALLED: &str = "UPDATE recipients SET last_message_at = $4
+    WHERE (last_message_at IS NULL OR last_message_at < $4) AND id IN (SELECT i.recipient_id FROM identities i
+        JOIN phone_numbers n ON n.account_id = i.account_id
+        WHERE n.id = $1 AND ((i.kind = 'bsuid' AND i.value = $2) OR (i.kind = 'phone' AND i.value = $3)))";
 
 struct Keep(Vec<KeptEvent>);
 
@@ -26,8 +35,23 @@ impl Transaction for Keep {
                 event.received_at.0.into(),
             ]
         });
-        insert(tx, "kept_events", &columns, rows.collect(), "ON CONFLICT (event_id) DO NOTHING").await.map(drop)
+        insert(tx, "kept_events", &columns, rows.collect(), "ON CONFLICT (event_id) DO NOTHING").await?;
+        for call in self.0.iter().flat_map(|event| &event.calls) {
+            called(tx, call).await?;
+        }
+        Ok(())
     }
+}
+
+/// Somebody who is known called. Of whoever is not, nobody knows the window.
+async fn called(tx: &DatabaseTransaction, call: &PersonsCall) -> Result<(), DbErr> {
+    let values = vec![
+        call.phone_number_id.as_str().into(),
+        call.caller.bsuid.as_deref().unwrap_or_default().into(),
+        call.caller.phone.as_deref().unwrap_or_default().into(),
+        call.at.saturating_mul(1000).into(),
+    ];
+    execute(tx, CALLED, values).await.map(drop)
 }
 
 pub(super) async fn keep(db: &Db, events: Vec<KeptEvent>) -> Stored<()> {

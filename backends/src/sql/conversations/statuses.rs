@@ -71,8 +71,13 @@ struct Row {
     dies_of: Option<&'static str>,
     /// The attempts that a failed status ended.
     failed: Vec<i32>,
+    /// The last attempts in a row that Meta refused for the pair's pace.
+    pair_refusals: u32,
     changed: bool,
 }
+
+/// Meta's code for the pace of a pair.
+const PAIR_RATE: i64 = 131_056;
 
 #[async_trait]
 impl Transaction for Apply {
@@ -140,7 +145,7 @@ impl Apply {
         let code = status.error.as_ref().map_or(131_000, |error| error.code);
         let message = status.error.as_ref().map_or_else(|| "failed".to_owned(), |error| error.message.clone());
         let failure = Failure { code: Some(code), transient: false, retry_after: None, definite: true };
-        let tries = Tries { spent: row.spent, most: self.send_attempts, pair: 0 };
+        let tries = Tries { spent: row.spent, most: self.send_attempts, pair: row.pair_refusals };
         row.changed = true;
         row.failed.push(tag.attempt);
         row.failed_at = Some(status.at.saturating_mul(1000));
@@ -276,6 +281,7 @@ fn rank(status: DeliveryStatus) -> i32 {
 
 fn read(row: &QueryResult) -> Result<Row, DbErr> {
     let state: String = column(row, "state")?;
+    let attempts = column::<Option<String>>(row, "attempts")?.unwrap_or_default();
     Ok(Row {
         phone_number_id: column(row, "phone_number_id")?,
         state: JobState::parse(&state).ok_or_else(|| crate::sql::rows::corrupt("jobs.state", &state))?,
@@ -290,7 +296,8 @@ fn read(row: &QueryResult) -> Result<Row, DbErr> {
         error: None,
         settles_letter: false,
         dies_of: None,
-        failed: letters::failed_attempts(column::<Option<String>>(row, "attempts")?.as_deref().unwrap_or_default()),
+        failed: letters::failed_attempts(&attempts),
+        pair_refusals: letters::last_met(&attempts, PAIR_RATE),
         changed: false,
     })
 }

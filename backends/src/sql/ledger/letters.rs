@@ -33,6 +33,12 @@ pub(in crate::sql) fn failed_attempts(lines: &str) -> Vec<i32> {
     lines.lines().filter_map(|line| attempt(serde_json::from_str(line).ok()?)).collect()
 }
 
+/// How often in a row, up to now, an attempt met this code.
+pub(in crate::sql) fn last_met(lines: &str, code: i64) -> u32 {
+    let is_it = |line: &str| serde_json::from_str::<Value>(line).is_ok_and(|line| line["code"] == code);
+    u32::try_from(lines.lines().rev().take_while(|line| is_it(line)).count()).unwrap_or(u32::MAX)
+}
+
 /// The lines as a letter shows them: an array of `{at, code?, error}`.
 pub(in crate::sql) fn as_array(lines: &str) -> String {
     let shown = |line: &str| {

@@ -14,7 +14,7 @@ use shared::{
     job::{JobRef, JobState, LaneSeq},
     ports::{
         Stored,
-        ledger::{Backlog, OpenJob},
+        ledger::{Backlog, OpenJob, RateFailure},
     },
 };
 
@@ -28,6 +28,11 @@ pub(super) const SELECT_CLAIMED: &str = "SELECT recipient_id, claimed_at FROM jo
 /// What Meta refused for the pair's pace: number, since when.
 pub(super) const SELECT_PAIRS_REFUSED: &str = "SELECT recipient_id, max(claimed_at) AS claimed_at FROM jobs
     WHERE phone_number_id = $1 AND claimed_at > $2 AND error_code = 131056 GROUP BY recipient_id";
+
+/// What failed in a status for a rate: number, after.
+pub(super) const SELECT_RATE_FAILURES: &str = "SELECT recipient_id, error_code, updated_at FROM jobs
+    WHERE phone_number_id = $1 AND updated_at > $2 AND state = 'retrying' AND failed_at IS NOT NULL
+        AND error_code IN (130429, 131056) ORDER BY updated_at";
 
 /// The first open job of a lane: number, recipient.
 pub(super) fn select_head() -> String {
@@ -122,6 +127,19 @@ pub(super) async fn pairs_refused_since(
     since: Timestamp,
 ) -> Stored<Vec<(RecipientId, Timestamp)>> {
     times(db, SELECT_PAIRS_REFUSED, number, since).await
+}
+
+pub(super) async fn rate_failures(db: &Db, number: &PhoneNumberId, after: Timestamp) -> Stored<Vec<RateFailure>> {
+    const DOING: &str = "reading what failed for its rate";
+    let rows = db.all(DOING, SELECT_RATE_FAILURES, vec![number.as_str().into(), after.0.into()]).await?;
+    let read = |row: &QueryResult| {
+        Ok(RateFailure {
+            recipient_id: column::<String>(row, "recipient_id")?.into(),
+            code: column(row, "error_code")?,
+            at: Timestamp(column(row, "updated_at")?),
+        })
+    };
+    rows.iter().map(read).collect::<Result<_, DbErr>>().map_err(|error| store_error(DOING, &error))
 }
 
 async fn times(db: &Db, sql: &str, number: &PhoneNumberId, since: Timestamp) -> Stored<Vec<(RecipientId, Timestamp)>> {

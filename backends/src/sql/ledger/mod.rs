@@ -16,7 +16,7 @@ use shared::{
     ids::{JobId, PhoneNumberId, RecipientId},
     ports::{
         Stored,
-        ledger::{Backlog, ClaimOutcome, Decided, Decision, Ledger, OpenJob, Owner, Settlement, Verdict},
+        ledger::{Backlog, ClaimOutcome, Decided, Decision, Ledger, OpenJob, Owner, RateFailure, Settlement, Verdict},
     },
 };
 
@@ -93,6 +93,10 @@ impl Ledger for SqlLedger {
         since: Timestamp,
     ) -> Stored<Vec<(RecipientId, Timestamp)>> {
         lookup::pairs_refused_since(&self.0, number, since).await
+    }
+
+    async fn rate_failures(&self, number: &PhoneNumberId, after: Timestamp) -> Stored<Vec<RateFailure>> {
+        lookup::rate_failures(&self.0, number, after).await
     }
 
     async fn claimed_since(&self, number: &PhoneNumberId, since: Timestamp) -> Stored<Vec<(RecipientId, Timestamp)>> {

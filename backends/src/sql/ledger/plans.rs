@@ -30,4 +30,5 @@ async fn numbers_and_claims_are_read_from_indexes() {
     assert_uses(&lookup::select_numbers(), &["jobs_"]).await;
     assert_uses(&lookup::select_backlog(), &["jobs_"]).await;
     assert_uses(lookup::SELECT_CLAIMED, &["jobs_claimed"]).await;
+    assert_uses(lookup::SELECT_RATE_FAILURES, &["jobs_rate_failed"]).await;
 }

@@ -28,6 +28,7 @@ macro_rules! record_conformance {
             an_empty_batch_commits_nothing
             the_last_messages_time_never_goes_back
             only_what_a_person_did_is_their_last_message
+            a_call_is_its_persons_last_message
             events_that_are_kept_are_kept_once
         );
         $crate::record_conformance!(@each $harness; conversations::finding:
@@ -67,6 +68,7 @@ macro_rules! record_conformance {
             of_two_commits_that_meet_over_one_phone_the_second_comes_again
         );
         $crate::record_conformance!(@each $harness; statuses:
+            what_fails_for_its_rate_is_told_and_a_pair_waits_longer_each_time
             every_state_meets_every_status
             a_status_rises_and_never_falls
             a_status_settles_an_unknown_outcome_and_its_dead_letter
