@@ -3,7 +3,6 @@
 
 mod support;
 
-use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use support::{Installation, PATIENCE, crowd, relay::Relay, report::Row, whatsapp};
 use testkit::questions;
@@ -113,7 +112,7 @@ async fn killed(ground: Ground, kills: usize) -> String {
 
     // A claim that was open at a kill, was sent again, and was open at another kill is given up rather than sent a third
     // time: it is a dead letter, and nothing else may be.
-    let given_up = given_up(&installation);
+    let given_up = crowd::given_up(|sql| installation.ask(sql));
     let count = given_up.len();
     let copies = crowd::assert_exact(&simulator.sends(), &people, QUESTIONS, given_up);
     let seen = format!(
@@ -135,19 +134,4 @@ async fn killed(ground: Ground, kills: usize) -> String {
     record.close().await;
     installation.assert_sound();
     seen
-}
-
-/// To whom and what, of the jobs that were given up; all of them after two unknown outcomes.
-fn given_up(installation: &Installation) -> Vec<(String, String)> {
-    let other = "SELECT count(*) FROM dead_letters WHERE reason <> 'unknown_outcome'";
-    assert_eq!(installation.ask(other), "0");
-    let other = "SELECT count(*) FROM jobs WHERE state = 'dead' AND (resends <> 1 OR attempt <> 2)";
-    assert_eq!(installation.ask(other), "0");
-    let rows = installation.ask("SELECT phone, content FROM jobs WHERE state = 'dead' ORDER BY lane_seq");
-    let what = |content: &str| {
-        let content: Value = serde_json::from_str(content).expect("JSON");
-        content["body"].as_str().or(content["caption"].as_str()).expect("a text").to_owned()
-    };
-    let columns = rows.lines().map(|line| line.split_once('|').expect("two columns"));
-    columns.map(|(who, content)| (who.to_owned(), what(content))).collect()
 }

@@ -201,6 +201,7 @@ impl Attempts {
             self.again(&claimed, claimed_at, false, None, "the number is paused").await?;
             return Ok(Prepared::Not(Attempted::Paused));
         }
+        failpoint::reached("sender.after_claim");
         let tag = JobTag { job: claimed.job.job_id.clone(), attempt: claimed.attempt }.to_string();
         let body = request(&claimed, self.rules.content(&claimed, claimed_at), &tag);
         if self.clock.boot() - asked > LEASE {

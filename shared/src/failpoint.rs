@@ -2,7 +2,7 @@
 //!
 //! `FLOW_RUNNER_FAILPOINTS` names them, separated by commas: `worker.before_commit@3` kills the process with SIGKILL, as a
 //! machine that loses power does, when it gets there for the third time; `worker.decode=begin` when it gets there with
-//! something in hand that contains `begin`.
+//! something in hand that contains `begin`. A `!` after the name freezes the process, as SIGSTOP does, instead of killing it.
 
 /// The process is there.
 #[inline]
@@ -44,6 +44,7 @@ mod armed {
 
     struct Armed {
         name: String,
+        freezes: bool,
         /// Only with this in hand.
         with: String,
         /// At which time.
@@ -59,7 +60,8 @@ mod armed {
     fn read(text: &str) -> Armed {
         let (text, at) = text.rsplit_once('@').map_or((text, 1), |(text, at)| (text, at.parse().expect("a number")));
         let (name, with) = text.split_once('=').unwrap_or((text, ""));
-        Armed { name: name.to_owned(), with: with.to_owned(), at, times: AtomicU64::new(0) }
+        let (name, freezes) = name.strip_suffix('!').map_or((name, false), |name| (name, true));
+        Armed { name: name.to_owned(), freezes, with: with.to_owned(), at, times: AtomicU64::new(0) }
     }
 
     pub fn is_set(name: &str) -> bool {
@@ -69,13 +71,18 @@ mod armed {
     pub fn reached(name: &str, in_hand: &[u8]) {
         for armed in ARMED.iter().filter(|armed| armed.name == name && contains(in_hand, armed.with.as_bytes())) {
             if armed.times.fetch_add(1, Ordering::Relaxed) + 1 == armed.at {
-                die();
+                if armed.freezes { freeze() } else { die() }
             }
         }
     }
 
     fn contains(text: &[u8], part: &[u8]) -> bool {
         part.is_empty() || text.windows(part.len()).any(|window| window == part)
+    }
+
+    /// Until somebody sends SIGCONT.
+    fn freeze() {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
     }
 
     /// At once, with nothing of it tidied up.

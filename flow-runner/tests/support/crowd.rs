@@ -1,6 +1,7 @@
 //! Many people who write at once, each callback delivered more than once, and what they must have received.
 
 use super::{NUMBER, post};
+use serde_json::Value;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use testkit::questions::{Writes, fold};
 use tokio::task::JoinSet;
@@ -153,6 +154,21 @@ pub fn assert_exact(
     // What was given up may have arrived all the same: that is why it is not repeated blindly.
     copies.retain(|_, of_job| of_job.len() > 1);
     copies
+}
+
+/// To whom and what, of the jobs that were given up; all of them after two unknown outcomes.
+pub fn given_up(ask: impl Fn(&str) -> String) -> Vec<(String, String)> {
+    let other = "SELECT count(*) FROM dead_letters WHERE reason <> 'unknown_outcome'";
+    assert_eq!(ask(other), "0");
+    let other = "SELECT count(*) FROM jobs WHERE state = 'dead' AND (resends <> 1 OR attempt <> 2)";
+    assert_eq!(ask(other), "0");
+    let rows = ask("SELECT phone, content FROM jobs WHERE state = 'dead' ORDER BY lane_seq");
+    let what = |content: &str| {
+        let content: Value = serde_json::from_str(content).expect("JSON");
+        content["body"].as_str().or(content["caption"].as_str()).expect("a text").to_owned()
+    };
+    let columns = rows.lines().map(|line| line.split_once('|').expect("two columns"));
+    columns.map(|(who, content)| (who.to_owned(), what(content))).collect()
 }
 
 /// Waits until so many different jobs were sent.

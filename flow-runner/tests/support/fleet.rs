@@ -1,6 +1,6 @@
 //! An installation of several processes, each of which may be killed, frozen and started again.
 
-use super::{API_KEY, APP_SECRET, NUMBER, PATIENCE, TOKEN, free_address, servers::Database};
+use super::{API_KEY, APP_SECRET, NUMBER, PATIENCE, Record, TOKEN, free_address, servers::Database};
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -169,6 +169,11 @@ impl Fleet {
     /// The prefix of its queues.
     pub fn prefix(&self) -> &str {
         &self.database.name
+    }
+
+    /// What stands in its servers, opened by the test itself.
+    pub async fn record(&self) -> Record {
+        Record::open(self.settings.clone()).await
     }
 
     /// A command of the program with this installation's settings.

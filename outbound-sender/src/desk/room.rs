@@ -22,8 +22,12 @@ impl Desk {
         if self.under_way >= places || !self.shared.host.has_room() {
             return None;
         }
-        let held = self.shared.host.held_until(&self.number, self.account.as_ref());
-        Some(self.limits.number_slot(now).max(held))
+        Some(self.limits.number_slot(now).max(self.held_until()))
+    }
+
+    /// How long the API asks this number, or its account, to wait.
+    fn held_until(&self) -> Duration {
+        self.shared.host.held_until(&self.number, self.account.as_ref())
     }
 
     fn has_room(&self, now: Duration) -> bool {
@@ -56,7 +60,7 @@ impl Desk {
                 self.line.push_front((recipient, since));
                 break;
             }
-            let slot = self.limits.earliest(&recipient, now);
+            let slot = self.limits.earliest(&recipient, now).max(self.held_until());
             self.limits.take(&recipient, slot);
             self.under_way += 1;
             let waited = slot.saturating_sub(since);
@@ -196,7 +200,7 @@ impl Desk {
         // What was doubted may have been settled by its status.
         let unknown = |lane: &Lane| matches!(lane.phase, Phase::Unknown { .. } | Phase::Settling { .. });
         self.doubts &= self.lanes.values().any(unknown);
-        let held = self.shared.host.held_until(&self.number, self.account.as_ref()).saturating_sub(now);
+        let held = self.held_until().saturating_sub(now);
         let open = [self.breaker.state(), self.shared.host.breaker()];
         let breaker = open.into_iter().max_by_key(|state| *state as u8).unwrap_or(BreakerState::Closed);
         self.shared.tally.sends_from(ServedNumber {

@@ -3,6 +3,7 @@
 use super::{Answer, Operator, OperatorError, iso};
 use crate::{
     event::Event,
+    failpoint,
     ids::{self, ReplayId},
     ports::{
         StoreError,
@@ -65,10 +66,12 @@ impl Operator {
             step => step?,
         };
         let Some(Step { run, jobs, events }) = step else { return Ok(None) };
+        failpoint::reached("replay.after_step");
         if !events.is_empty() {
             let letters: Vec<_> = events.iter().map(|(letter, _)| letter.clone()).collect();
             let events = events.into_iter().map(|(_, event)| event).collect();
             self.publish(events, Event::into_publish).await?;
+            failpoint::reached("replay.after_publish");
             self.dead_letters.published(&letters, self.clock.now()).await?;
         }
         if !jobs.is_empty()
