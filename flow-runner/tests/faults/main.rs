@@ -4,6 +4,7 @@
 //! `./dev faults` runs all of it and prints a table; `./dev test` runs those that take seconds. A test that is marked as
 //! ignored takes longer, or does something to the machine.
 
+mod figures;
 mod private;
 mod rows;
 mod scene;
