@@ -16,6 +16,8 @@ mod dead_letters;
 mod flows;
 #[path = "operator/messages.rs"]
 mod messages;
+#[path = "operator/on_call.rs"]
+mod on_call;
 #[path = "operator/process.rs"]
 mod process;
 #[path = "operator/queues.rs"]
@@ -24,6 +26,8 @@ mod queues;
 mod sessions;
 #[path = "operator/settle.rs"]
 mod settle;
+#[path = "operator/shapes.rs"]
+mod shapes;
 #[path = "operator/sink.rs"]
 mod sink;
 mod support;

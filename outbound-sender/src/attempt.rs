@@ -2,13 +2,13 @@
 
 use crate::{
     rules::{SEND_CAP, SendRules},
-    whatsapp::{Answer, Client, Reply, request},
+    whatsapp::{Answer, Api, Reply, request},
 };
 use flow_engine::Content;
 use serde_json::Value;
 use shared::{
     Clock, Timestamp,
-    backoff::{self, Backoff},
+    backoff::Backoff,
     error_table::{self, Action, Scope},
     event::JobTag,
     failpoint,
@@ -34,7 +34,9 @@ pub(crate) struct Attempts {
     pub accounts: Arc<dyn Accounts>,
     pub claims: Committer<JobId, ClaimOutcome>,
     pub settlements: Committer<Settlement, bool>,
-    pub client: Client,
+    pub api: Arc<dyn Api>,
+    /// Jitter.
+    pub dice: fn() -> f64,
     pub clock: Arc<dyn Clock>,
     pub most: u32,
     pub rules: SendRules,
@@ -154,7 +156,7 @@ impl Attempts {
         };
         failpoint::reached("sender.before_post");
         let began = self.clock.boot();
-        let reply = self.client.send(&ready.number.id, &ready.number.access_token, &ready.body).await;
+        let reply = self.api.send(&ready.number.id, &ready.number.access_token, &ready.body).await;
         failpoint::reached("sender.after_post");
         metrics::histogram!("flow_runner_send_seconds").record((self.clock.boot() - began).as_secs_f64());
         let call = Call::new(began, ready.number.account_id.clone(), &reply);
@@ -166,7 +168,7 @@ impl Attempts {
     /// Whether the API answers: asks it for something harmless, with this number's token.
     pub async fn api_answers(&self, number: &PhoneNumberId) -> bool {
         match self.accounts.phone_number(number).await {
-            Ok(Some(number)) => self.client.answers(&number.id, &number.access_token).await,
+            Ok(Some(number)) => self.api.answers(&number.id, &number.access_token).await,
             Ok(None) | Err(_) => false,
         }
     }
@@ -238,7 +240,7 @@ impl Attempts {
         };
         let tries = Tries { spent: claimed.spent, most: self.most, pair: pair_refusals };
         let code = failure.code;
-        match fate(&failure, tries, self.clock.now(), backoff::dice()) {
+        match fate(&failure, tries, self.clock.now(), (self.dice)()) {
             Fate::Retry { due_at, spent } => {
                 let due_at = if spent { due_at } else { due_at.max(self.clock.now()) };
                 self.again(claimed, due_at, spent, code, &message).await

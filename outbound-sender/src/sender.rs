@@ -10,7 +10,7 @@ use crate::{
     inbound::{self, Inbound},
     rules::SendRules,
     unknown::Unknowns,
-    whatsapp::{Client, ClientError},
+    whatsapp::Api,
 };
 use shared::{
     Clock,
@@ -49,8 +49,12 @@ pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
     /// The statuses' clock.
     pub status_clock: Arc<dyn StatusClock>,
+    /// The Graph API.
+    pub api: Arc<dyn Api>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// A number in `0.0..1.0` for the jitter of retries.
+    pub dice: fn() -> f64,
 }
 
 /// A sender's settings.
@@ -60,10 +64,6 @@ pub struct SenderSettings {
     pub partitions: u16,
     /// Deliveries open at a time, per queue.
     pub prefetch: u16,
-    /// `{scheme}://{host}` of the Graph API.
-    pub api_base_url: String,
-    /// Its version.
-    pub api_version: String,
     /// Messages per second where a number has no setting of its own; 0 = no limit.
     pub number_rate: u32,
     /// Which reading of the pair limit is kept.
@@ -98,15 +98,16 @@ pub struct Sender {
 
 impl Sender {
     /// Prepares a sender; [`Self::run`] starts it.
-    pub fn new(ports: Ports, settings: SenderSettings) -> Result<Self, ClientError> {
-        let client = Client::new(&settings.api_base_url, &settings.api_version)?;
+    #[must_use]
+    pub fn new(ports: Ports, settings: SenderSettings) -> Self {
         let owner: Arc<str> = ids::fresh();
         let claim_life = if settings.exclusive { settings.unknown_wait } else { settings.unknown_wait.max(CLAIM_LIFE) };
         let attempts = Attempts {
             accounts: ports.accounts.clone(),
             claims: claims(&ports, owner.clone(), claim_life),
             settlements: settlements(&ports, owner.clone()),
-            client,
+            api: ports.api.clone(),
+            dice: ports.dice,
             clock: ports.clock.clone(),
             most: settings.attempts,
             rules: SendRules { max_age: settings.max_age, cap: settings.cap_per_hour },
@@ -137,7 +138,7 @@ impl Sender {
             concurrency: settings.concurrency,
             exclusive: settings.exclusive,
         });
-        Ok(Self { ports, settings, shared, told })
+        Self { ports, settings, shared, told }
     }
 
     /// Serves this process's share of the numbers until `stop`, then finishes what is under way.

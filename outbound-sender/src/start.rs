@@ -1,27 +1,35 @@
 //! The sender on its backends.
 
-use crate::{Ports, Sender, SenderSettings, whatsapp::ClientError};
+use crate::{
+    Ports, Sender, SenderSettings,
+    whatsapp::{Client, ClientError},
+};
 use backends::{Backends, Process};
-use shared::settings::Settings;
+use shared::{backoff, settings::Settings};
+use std::sync::Arc;
 
 /// Deliveries open at a time per outbound queue: each only rings a bell.
 const BELL_PREFETCH: u16 = 256;
 
 /// Starts the sender.
 pub fn start(process: &mut Process, settings: &Settings) -> Result<(), ClientError> {
-    let sender = Sender::new(ports(&process.backends), sender_settings(settings, process.backends.exclusive))?;
+    let client = Client::new(&settings.whatsapp.api_base_url, &settings.whatsapp.api_version)?;
+    let ports = ports(&process.backends, client);
+    let sender = Sender::new(ports, sender_settings(settings, process.backends.exclusive));
     process.start("the sender", |stop| sender.run(stop));
     Ok(())
 }
 
-fn ports(backends: &Backends) -> Ports {
+fn ports(backends: &Backends, client: Client) -> Ports {
     Ports {
         runner: backends.runner.clone(),
         members: backends.members.clone(),
         accounts: backends.accounts.clone(),
         ledger: backends.ledger.clone(),
         status_clock: backends.status_clock.clone(),
+        api: Arc::new(client),
         clock: backends.clock.clone(),
+        dice: backoff::dice,
     }
 }
 
@@ -29,8 +37,6 @@ fn sender_settings(settings: &Settings, exclusive: bool) -> SenderSettings {
     SenderSettings {
         partitions: settings.partitions,
         prefetch: BELL_PREFETCH,
-        api_base_url: settings.whatsapp.api_base_url.clone(),
-        api_version: settings.whatsapp.api_version.clone(),
         number_rate: settings.whatsapp.number_rate,
         pair_rate: settings.whatsapp.pair_rate,
         attempts: settings.send.attempts,

@@ -76,6 +76,11 @@ impl Simulator {
         });
     }
 
+    /// Sets the only bearer token that is taken from now on: the one before has expired.
+    pub fn set_access_token(&self, token: &str) {
+        self.world.configure(|config| config.access_token = Some(token.to_owned()));
+    }
+
     /// Sets how far messages accepted from now on get.
     pub fn set_statuses(&self, statuses: Statuses) {
         self.world.configure(|config| config.statuses = statuses);

@@ -51,10 +51,15 @@ async fn limits_are_used_and_kept(reading: PairLimit) -> String {
     let jobs = PEOPLE + PAIRS * EACH;
     scene.until("SELECT count(*) FROM jobs", &jobs.to_string()).await;
 
+    // Nobody sends before all three have found each other: whoever has the number then keeps it.
+    let numbers = |act| scene.fleet.command(&["numbers", act, NUMBER], &[]).output().expect("it runs");
+    assert!(numbers("pause").status.success());
     let mut senders = Vec::new();
     for _ in 0..3 {
         senders.push(scene.fleet.start(Role::Sender, &[]).await);
     }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(numbers("resume").status.success());
     let simulator = scene.simulator.clone();
     until_within("a third is sent", 4 * PATIENCE, || simulator.sends_count() >= PEOPLE as u64 / 3).await;
     let killed = senders.remove(owner(&scene, &senders).await);

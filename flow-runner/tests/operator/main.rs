@@ -7,11 +7,13 @@ mod config;
 mod dead_letters;
 mod flows;
 mod messages;
+mod on_call;
 mod play;
 mod process;
 mod queues;
 mod sessions;
 mod settle;
+mod shapes;
 mod sink;
 mod socket;
 #[path = "../support/mod.rs"]

@@ -1,6 +1,10 @@
 //! The HTTP client.
 
-use super::answer::{Answer, Reply, is_definite, read_answer, time_to_regain_access};
+use super::{
+    Api,
+    answer::{Answer, Reply, is_definite, read_answer, time_to_regain_access},
+};
+use async_trait::async_trait;
 use reqwest::header::RETRY_AFTER;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -50,9 +54,11 @@ impl Client {
             .build()?;
         Ok(Self { http, root: format!("{base_url}/{version}") })
     }
+}
 
-    /// Posts one message, once.
-    pub async fn send(&self, number: &PhoneNumberId, token: &SecretString, body: &Value) -> Reply {
+#[async_trait]
+impl Api for Client {
+    async fn send(&self, number: &PhoneNumberId, token: &SecretString, body: &Value) -> Reply {
         let url = format!("{}/{number}/messages", self.root);
         let request = self.http.post(url).bearer_auth(token.expose_secret()).json(body);
         let whole = tokio::select! {
@@ -70,8 +76,7 @@ impl Client {
         }
     }
 
-    /// Whether the API answers: asks it for something harmless of this number. A refusal is an answer.
-    pub async fn answers(&self, number: &PhoneNumberId, token: &SecretString) -> bool {
+    async fn answers(&self, number: &PhoneNumberId, token: &SecretString) -> bool {
         let url = format!("{}/{number}?fields=id", self.root);
         let request = self.http.get(url).bearer_auth(token.expose_secret());
         match tokio::time::timeout(ASK_TIME, exchange(request)).await {

@@ -142,7 +142,7 @@ impl<H: Handler> Lanes<H> {
     /// Nothing has come to an end for long. If the record is there, it is not for its sake, and the channel stays.
     async fn overdue(&self) -> Result<(), Ended> {
         if !self.handling.runner.suspects.is_available().await {
-            self.handling.runner.record_away.send_replace(true);
+            self.handling.runner.record_away.set(true);
             return Err(Ended::RecordAway);
         }
         self.handling.held.done();

@@ -19,9 +19,15 @@ use crate::{
 };
 use async_trait::async_trait;
 use lanes::Lanes;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
-    sync::{RwLock, watch},
+    sync::{Notify, RwLock},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -77,13 +83,44 @@ pub struct Runner {
     clock: Arc<dyn Clock>,
     give_back_after: Duration,
     /// Whether the record is away, so that no queue is worth holding on to: all are given back at once.
-    record_away: Arc<watch::Sender<bool>>,
+    record_away: Arc<RecordAway>,
     /// No suspect that was noted before is tried sooner: a process that is killed by then dies of something else.
     steady_from: Instant,
     /// Names this process in notes.
     process: Arc<str>,
     /// Whoever handles a message has a share of it; whoever handles a suspect has all of it.
     floor: Arc<RwLock<()>>,
+}
+
+/// Whether the record is away. Whoever waits for that is told in the order in which they began to wait.
+#[derive(Debug, Default)]
+struct RecordAway {
+    is_away: AtomicBool,
+    went: Notify,
+}
+
+impl RecordAway {
+    fn set(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Relaxed);
+        if is_away {
+            self.went.notify_waiters();
+        }
+    }
+
+    fn get(&self) -> bool {
+        self.is_away.load(Ordering::Relaxed)
+    }
+
+    async fn until_it_is(&self) {
+        loop {
+            // Made before looking: what changes in between is not missed.
+            let went = self.went.notified();
+            if self.get() {
+                return;
+            }
+            went.await;
+        }
+    }
 }
 
 /// What a [`Runner`] stands on.
@@ -120,7 +157,7 @@ impl Runner {
             tally,
             clock,
             give_back_after,
-            record_away: Arc::new(watch::Sender::new(false)),
+            record_away: Arc::default(),
             steady_from: Instant::now(),
             process: ids::fresh(),
             floor: Arc::default(),
@@ -190,9 +227,9 @@ impl Runner {
 
     /// Returns at once unless some queue of this process was given back because the record is away.
     async fn until_the_record_answers(&self, stop: &CancellationToken) {
-        while *self.record_away.borrow() && !stop.is_cancelled() {
+        while self.record_away.get() && !stop.is_cancelled() {
             if self.suspects.is_available().await {
-                self.record_away.send_replace(false);
+                self.record_away.set(false);
                 return;
             }
             tokio::select! {
@@ -205,7 +242,6 @@ impl Runner {
 
     /// Waits until it is known that the record is away.
     async fn until_the_record_is_away(&self) {
-        // The sender is a field of this very object.
-        drop(self.record_away.subscribe().wait_for(|away| *away).await);
+        self.record_away.until_it_is().await;
     }
 }

@@ -8,12 +8,12 @@ use crate::{
     world::{Sabotage, World, lock},
 };
 use async_trait::async_trait;
-use flow_engine::Conversation;
+use flow_engine::{Content, Conversation};
 use shared::{
     Clock, Timestamp,
     event::{InboundMessage, KeptEvent, StatusUpdate},
     ids::{AccountId, EventId, Identities, JobId, PhoneNumberId, RecipientId, RowVersion, Wamid},
-    job::{JobRef, LaneSeq},
+    job::{JobRef, JobState, LaneSeq},
     ports::{
         Stored,
         conversations::{Advance, CommitOutcome, Conversations, Effect, EventCommit, RecipientRow, StatusOutcome},
@@ -53,16 +53,30 @@ impl Handled {
 
 /// A job's row.
 pub struct Job {
-    id: JobId,
+    pub id: JobId,
     pub event: EventId,
     pub recipient: RecipientId,
     pub place: LaneSeq,
+    pub content: Content,
     pub shows: String,
-    number: PhoneNumberId,
+    pub number: PhoneNumberId,
+    pub who: Identities,
+    pub made_at: Timestamp,
     /// Whether its bell rang.
     pub rung: bool,
-    /// Whether a sender has claimed it since.
-    claimed: bool,
+    pub state: JobState,
+    pub attempt: i32,
+    pub spent: i32,
+    pub resends: i32,
+    pub owner: Option<String>,
+    pub due_at: Timestamp,
+    pub claimed_at: Option<Timestamp>,
+    pub updated_at: Timestamp,
+    pub delivery: i32,
+    /// Attempts that a failed status ended.
+    pub failed: Vec<i32>,
+    /// Why it was given up.
+    pub letter: Option<&'static str>,
 }
 
 /// All rows; messages in the order in which they were committed.
@@ -92,6 +106,17 @@ struct Touched {
 }
 
 impl Record {
+    /// Jobs that are not over.
+    pub fn open_jobs(&self) -> Vec<String> {
+        let told = |job: &Job| format!("{} is {}", job.name(), job.state.as_str());
+        self.look(|rows| rows.jobs.iter().filter(|job| job.is_open()).map(told).collect())
+    }
+
+    /// Changes the rows.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Rows) -> T) -> T {
+        change(&mut lock(&self.rows))
+    }
+
     /// Looks at the rows.
     pub fn look<T>(&self, look: impl FnOnce(&Rows) -> T) -> T {
         look(&lock(&self.rows))
@@ -105,7 +130,7 @@ impl Record {
         Err(away(doing))
     }
 
-    /// A bell rings: what it says must stand here. A sender may claim the job at once.
+    /// A bell rings: what it says must stand here.
     pub fn rings(&self, world: &World, bell: &Message) {
         let Ok(said) = serde_json::from_slice::<JobRef>(&bell.body) else {
             return world.violation(format!("an unreadable bell: {bell:?}"));
@@ -115,7 +140,6 @@ impl Record {
             Some(job) if job.is(&said) => {
                 world.count("bells");
                 job.rung = true;
-                job.claimed = job.claimed || world.roll(2) == 0;
                 world.note(format!("a bell rings for {}: {}", job.event, job.shows));
             }
             _ => world.violation(format!("a bell rings for a job that doesn't stand in the record: {said:?}")),
@@ -159,7 +183,16 @@ impl Job {
         *said == self.to_ref()
     }
 
-    fn to_ref(&self) -> JobRef {
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, JobState::Sent | JobState::Dead)
+    }
+
+    /// Its name in the history: its id is drawn, and no function of the seed.
+    pub fn name(&self) -> String {
+        format!("{} ({})", self.shows, self.event)
+    }
+
+    pub fn to_ref(&self) -> JobRef {
         JobRef {
             job_id: self.id.clone(),
             phone_number_id: self.number.clone(),
@@ -203,7 +236,8 @@ impl Rows {
             counter: 0,
             created_at: now,
         });
-        row.who = advance.identities;
+        let who = advance.identities;
+        row.who = who.clone();
         row.conversation = advance.conversation;
         row.version = advance.version;
         if world.sabotage != Some(Sabotage::OnePlace) {
@@ -219,9 +253,22 @@ impl Rows {
             recipient: id.clone(),
             place: LaneSeq::new(counter, ordinal),
             shows: shown(&job.content),
+            content: job.content,
             number: message.phone_number_id.clone(),
+            who: who.clone(),
+            made_at: now,
             rung: false,
-            claimed: false,
+            state: JobState::Queued,
+            attempt: 0,
+            spent: 0,
+            resends: 0,
+            owner: None,
+            due_at: now,
+            claimed_at: None,
+            updated_at: now,
+            delivery: 0,
+            failed: Vec::new(),
+            letter: None,
         });
         let jobs: Vec<Job> = jobs.collect();
         let refs = jobs.iter().map(Job::to_ref).collect();
@@ -232,7 +279,7 @@ impl Rows {
 
     /// Of the jobs that an event made, those that nobody has claimed.
     fn queued(&self, event: &EventId) -> Vec<JobRef> {
-        self.jobs.iter().filter(|job| job.event == *event && !job.claimed).map(Job::to_ref).collect()
+        self.jobs.iter().filter(|job| job.event == *event && job.state == JobState::Queued).map(Job::to_ref).collect()
     }
 }
 
@@ -284,8 +331,7 @@ impl Conversations for Through {
         let applying = move |world: &Arc<World>| {
             world.record.answers(world, "apply statuses")?;
             let mut rows = lock(&world.record.rows);
-            let outcome = |is_new| if is_new { StatusOutcome::Applied } else { StatusOutcome::NothingToDo };
-            Ok(batch.into_iter().map(|status| outcome(rows.others.insert(status.event_id))).collect())
+            Ok(batch.into_iter().map(|status| rows.take_in(world, status)).collect())
         };
         self.0.call("apply statuses", applying).await
     }

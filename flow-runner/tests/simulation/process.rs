@@ -5,9 +5,11 @@ use crate::{
     weather::Happening,
     world::{World, lock},
 };
-use flow_worker::{Ports, Worker, WorkerSettings};
+use flow_worker::{Worker, WorkerSettings};
+use outbound_sender::{Sender, SenderSettings};
 use shared::{
     runner::{Runner, RunnerPorts},
+    settings::{Pacing, PairRate, UnknownOutcomePolicy},
     tally::Tally,
 };
 use std::{
@@ -20,12 +22,35 @@ use tokio_util::sync::CancellationToken;
 
 /// Inbound queues, and outbound ones.
 pub const PARTITIONS: u16 = 2;
-const SETTINGS: WorkerSettings =
+const WORKER: WorkerSettings =
     WorkerSettings { partitions: PARTITIONS, prefetch: 6, batch: 4, session_ttl: Duration::from_secs(24 * 60 * 60) };
+const SENDER: SenderSettings = SenderSettings {
+    partitions: PARTITIONS,
+    prefetch: 6,
+    number_rate: 0,
+    pair_rate: PairRate::Off,
+    attempts: 1_000,
+    max_age: Duration::from_secs(6 * 60 * 60),
+    cap_per_hour: 0,
+    pacing: Pacing::Off,
+    unknown_outcome_policy: UnknownOutcomePolicy::Resend,
+    unknown_wait: Duration::from_secs(60),
+    unknown_wait_after_refusal: Duration::from_secs(60),
+    concurrency: 4,
+    exclusive: false,
+};
 /// Shorter than the record is away at times.
 const GIVE_BACK_AFTER: Duration = Duration::from_secs(5);
 /// The gateway's number: it publishes, and never ends.
 const GATEWAY: u32 = 0;
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Gateway,
+    Worker,
+    Sender,
+}
 
 #[derive(Debug, Clone, Copy)]
 enum Life {
@@ -39,6 +64,7 @@ enum Life {
 pub struct Process {
     pub world: Arc<World>,
     number: u32,
+    kind: Kind,
     life: Mutex<Life>,
     stop: CancellationToken,
     task: Mutex<Option<AbortHandle>>,
@@ -49,15 +75,20 @@ pub struct Through(pub Arc<Process>);
 
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.number == GATEWAY { f.write_str("gateway") } else { write!(f, "p{}", self.number) }
+        match self.kind {
+            Kind::Gateway => f.write_str("gateway"),
+            Kind::Worker => write!(f, "p{}", self.number),
+            Kind::Sender => write!(f, "s{}", self.number),
+        }
     }
 }
 
 impl Process {
-    fn new(world: &Arc<World>, number: u32) -> Self {
+    fn new(world: &Arc<World>, number: u32, kind: Kind) -> Self {
         Self {
             world: world.clone(),
             number,
+            kind,
             life: Mutex::new(Life::Runs),
             stop: CancellationToken::new(),
             task: Mutex::default(),
@@ -65,12 +96,12 @@ impl Process {
     }
 
     pub fn gateway(world: &Arc<World>) -> Arc<Self> {
-        Arc::new(Self::new(world, GATEWAY))
+        Arc::new(Self::new(world, GATEWAY, Kind::Gateway))
     }
 
-    /// Starts a worker.
-    pub fn start(world: &Arc<World>) {
-        let process = world.add_process(|number| Self::new(world, number));
+    /// Starts a worker or a sender.
+    pub fn start(world: &Arc<World>, kind: Kind) {
+        let process = world.add_process(|number| Self::new(world, number, kind));
         world.note(format!("{process} starts"));
         world.count("started");
         let running = tokio::spawn(process.clone().run());
@@ -78,32 +109,61 @@ impl Process {
     }
 
     async fn run(self: Arc<Self>) {
-        match Worker::new(self.ports(), SETTINGS).await {
-            Ok(worker) => {
-                worker.run(self.stop.clone()).await;
-                if !self.stop.is_cancelled() {
-                    self.world.violation(format!("{self} ends although nobody told it to"));
+        let started = match self.kind {
+            Kind::Gateway => return,
+            Kind::Worker => match Worker::new(self.worker_ports(), WORKER).await {
+                Ok(worker) => {
+                    worker.run(self.stop.clone()).await;
+                    Ok(())
                 }
+                Err(error) => Err(error),
+            },
+            Kind::Sender => {
+                Sender::new(self.sender_ports(), SENDER).run(self.stop.clone()).await;
+                Ok(())
             }
+        };
+        match started {
+            Ok(()) if self.stop.is_cancelled() => {}
+            Ok(()) => self.world.violation(format!("{self} ends although nobody told it to")),
             Err(error) => self.world.note(format!("{self} can't start: {error}")),
         }
         self.world.note(format!("{self} has ended"));
         *lock(&self.life) = Life::Over;
         self.world.queues.cut(&self.world, self.number, false);
-        self.world.replace(self.number);
+        self.world.replace(self.number, self.kind);
     }
 
-    fn ports(self: &Arc<Self>) -> Ports {
-        let (through, clock) = (Arc::new(Through(self.clone())), self.world.clock.clone());
+    fn runner(through: &Arc<Through>) -> Runner {
+        let clock = through.0.world.clock.clone();
         let ports = RunnerPorts {
             consumer: through.clone(),
             suspects: through.clone(),
             tally: Tally::new(clock.clone()),
-            clock: clock.clone(),
+            clock,
         };
-        Ports {
+        Runner::new(ports, GIVE_BACK_AFTER)
+    }
+
+    fn sender_ports(self: &Arc<Self>) -> outbound_sender::Ports {
+        let through = Arc::new(Through(self.clone()));
+        outbound_sender::Ports {
+            runner: Self::runner(&through),
+            members: through.clone(),
+            accounts: through.clone(),
+            ledger: through.clone(),
+            status_clock: through.clone(),
+            api: through,
+            clock: self.world.clock.clone(),
+            dice: || 0.5,
+        }
+    }
+
+    fn worker_ports(self: &Arc<Self>) -> flow_worker::Ports {
+        let (through, clock) = (Arc::new(Through(self.clone())), self.world.clock.clone());
+        flow_worker::Ports {
             publisher: through.clone(),
-            runner: Runner::new(ports, GIVE_BACK_AFTER),
+            runner: Self::runner(&through),
             members: through.clone(),
             sessions: through.clone(),
             installation: through.clone(),
@@ -129,7 +189,7 @@ impl Process {
         if let Some(task) = &*lock(&self.task) {
             task.abort();
         }
-        self.world.replace(self.number);
+        self.world.replace(self.number, self.kind);
     }
 
     /// Whether it was killed, or has ended.
@@ -218,12 +278,12 @@ impl Process {
     }
 
     /// A moment at which anything may happen.
-    async fn point(&self, what: &str) {
+    pub async fn point(&self, what: &str) {
         self.goes_on().await;
         if self.world.goes_in_circles() {
             std::future::pending::<()>().await;
         }
-        match self.world.happens(self.number != GATEWAY) {
+        match self.world.happens(self.kind != Kind::Gateway) {
             Happening::Nothing => return,
             Happening::Yields(times) => {
                 for _ in 0..times {

@@ -88,7 +88,8 @@ impl Members for Through {
     }
 
     async fn reports(&self, _: Role) -> Result<Vec<(String, MemberReport)>, StoreError> {
-        unreachable!("only operators read reports")
+        // Nobody tells what comes in.
+        self.0.call("read reports", |world| world.room.answers(world).map(|()| Vec::new())).await
     }
 
     async fn leave(&self, _: Role, _: &str) -> Result<(), StoreError> {

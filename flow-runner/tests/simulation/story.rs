@@ -2,13 +2,15 @@
 
 use crate::{
     chaos, checks, people,
-    process::Process,
+    process::{Kind, Process},
     world::{History, Sabotage, World},
 };
 use std::{sync::Arc, time::Duration};
 
 /// How long everything may take to be handled once nothing goes wrong any more.
 const DRAIN: Duration = Duration::from_secs(600);
+/// How often it is looked whether all is done.
+const LOOK: Duration = Duration::from_millis(500);
 /// Lines of a history that are shown when a seed fails.
 const SHOWN: usize = 120;
 
@@ -27,7 +29,7 @@ impl Story {
         let (seed, more) = (self.seed, lines.len().saturating_sub(SHOWN));
         panic!(
             "seed {seed}: {violation}\n\n({more} lines before)\n{shown}\n\nall of it: \
-             SEED={seed} cargo test -p flow-worker --test simulation every_seed"
+             SEED={seed} cargo test -p flow-runner --test simulation every_seed"
         );
     }
 }
@@ -51,8 +53,10 @@ pub fn tell(seed: u64, sabotage: Option<Sabotage>) -> Story {
 }
 
 async fn lives(world: &Arc<World>) -> Result<(), String> {
-    for _ in 0..1 + world.roll(3) {
-        Process::start(world);
+    for kind in [Kind::Worker, Kind::Sender] {
+        for _ in 0..1 + world.roll(3) {
+            Process::start(world, kind);
+        }
     }
     let chaos = tokio::spawn(chaos::rages(world.clone()));
     let mut writing = people::write(world);
@@ -61,16 +65,33 @@ async fn lives(world: &Arc<World>) -> Result<(), String> {
     world.calms();
     let written = async { while writing.join_next().await.is_some() {} };
     bounded(world, written).await?;
-    bounded(world, world.queues.drained()).await?;
+    bounded(world, settled(world)).await?;
     checks::hold(world)?;
     // What a cache remembers wrongly, or a process that was frozen still holds, must not show now.
     bounded(world, people::write_once_more(world)).await?;
-    bounded(world, world.queues.drained()).await?;
+    bounded(world, settled(world)).await?;
     checks::hold(world)?;
     checks::last_bells_rang(world)
 }
 
+/// Nothing lies in queues, no job is open, and WhatsApp has told all that it will.
+async fn settled(world: &World) {
+    loop {
+        world.queues.drained().await;
+        if world.record.open_jobs().is_empty() && world.meta.has_told_all() && world.queues.left().is_empty() {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 async fn bounded(world: &World, work: impl Future<Output = ()>) -> Result<(), String> {
     let ended = tokio::time::timeout(DRAIN, work).await;
-    ended.map_err(|_| format!("not done within {DRAIN:?}; left in queues: {:?}", world.queues.left()))
+    ended.map_err(|_| {
+        format!(
+            "not done within {DRAIN:?}; left in queues: {:?}, open: {:?}",
+            world.queues.left(),
+            world.record.open_jobs()
+        )
+    })
 }

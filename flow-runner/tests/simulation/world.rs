@@ -5,8 +5,9 @@ use crate::{
     dice::Dice,
     flow,
     members::Room,
+    meta::Meta,
     people::{Person, people},
-    process::Process,
+    process::{Kind, Process},
     queues::Queues,
     record::Record,
     suspects::Notes,
@@ -30,7 +31,7 @@ const START: Timestamp = Timestamp(1_800_000_000_000);
 /// Boot time then, so that moments before it have a place too.
 const BEFORE_START: Duration = Duration::from_secs(3600);
 /// Whoever passes so many points goes round in circles.
-const POINTS: u64 = 200_000;
+const POINTS: u64 = 1_000_000;
 
 /// What is broken on purpose, to see that the checks find it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,12 @@ pub enum Sabotage {
     LosesWhatComesBack,
     /// The broker puts what comes back behind the rest.
     BackOfTheLine,
+    /// The ledger gives a job that is claimed to whoever asks next.
+    ClaimsTwice,
+    /// The ledger gives a job although one before it is open.
+    NoLanes,
+    /// What a status says of a job is not taken in.
+    ForgetsStatuses,
 }
 
 /// Locks what one thread uses, and what nobody therefore waits for.
@@ -95,6 +102,7 @@ pub struct World {
     pub cache: Cache,
     pub room: Room,
     pub suspects: Notes,
+    pub meta: Meta,
     processes: Mutex<Processes>,
     dice: Mutex<Dice>,
     history: Mutex<History>,
@@ -115,6 +123,7 @@ impl World {
             cache: Cache::default(),
             room: Room::default(),
             suspects: Notes::default(),
+            meta: Meta::default(),
             processes: Mutex::default(),
             dice: Mutex::new(dice),
             history: Mutex::default(),
@@ -198,12 +207,12 @@ impl World {
     }
 
     /// A process is over; another one starts in its place, sooner or later.
-    pub fn replace(self: &Arc<Self>, number: u32) {
+    pub fn replace(self: &Arc<Self>, number: u32, kind: Kind) {
         lock(&self.processes).alive.remove(&number);
         let (world, wait) = (self.clone(), self.millis(0..3_000));
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
-            Process::start(&world);
+            Process::start(&world, kind);
         });
     }
 

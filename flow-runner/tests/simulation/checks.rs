@@ -2,6 +2,7 @@
 
 use crate::{
     flow::QUESTIONS,
+    meta::{Fate, Taken},
     people::Person,
     record::{Job, Rows},
     world::World,
@@ -9,6 +10,7 @@ use crate::{
 use shared::{
     event::{self, InboundMessage, KeptEvent, StatusUpdate},
     ids::{EventId, RecipientId},
+    job::JobState,
     ports::queue::{Message, Publish},
 };
 use std::collections::BTreeSet;
@@ -24,7 +26,7 @@ pub fn hold(world: &World) -> Result<(), String> {
     let messages: Vec<InboundMessage> = read(&taken, event::MESSAGE);
     world.record.look(|rows| {
         for person in &world.people {
-            holds_for(person, &messages, rows).map_err(|why| format!("{}: {why}", person.name))?;
+            holds_for(person, &messages, world, rows).map_err(|why| format!("{}: {why}", person.name))?;
         }
         others_are_handled(&taken, rows)
     })
@@ -61,7 +63,7 @@ fn nothing_is_given_up(world: &World) -> Result<(), String> {
     ensure(given_up.is_empty(), || format!("given up although they kill nobody: {given_up:?}"))
 }
 
-fn holds_for(person: &Person, messages: &[InboundMessage], rows: &Rows) -> Result<(), String> {
+fn holds_for(person: &Person, messages: &[InboundMessage], world: &World, rows: &Rows) -> Result<(), String> {
     let order = first_taken(person, messages);
     let handled: Vec<usize> = rows.messages.iter().filter_map(|row| person.nth(row.wamid())).collect();
     ensure(handled == order, || format!("taken in the order {order:?}, handled in the order {handled:?}"))?;
@@ -75,9 +77,39 @@ fn holds_for(person: &Person, messages: &[InboundMessage], rows: &Rows) -> Resul
     let jobs = in_lane(id, rows)?;
     let sends: Vec<String> = jobs.iter().map(|job| job.shows.clone()).collect();
     ensure(sends == due.sends, || format!("answered {sends:?}, due are {:?}", due.sends))?;
+    is_received(&jobs, world)?;
     let session = recipient.conversation.session.as_ref();
     let step = session.map(|session| session.current_step_id.0.to_string());
     ensure(step == due.step, || format!("stands at {step:?}, should stand at {:?}", due.step))
+}
+
+/// Each job arrives once, in its place. One arrives twice only if nobody was ever told that it had arrived, and is resent once
+/// at most; one that may not have arrived is given up only after that.
+fn is_received(jobs: &[&Job], world: &World) -> Result<(), String> {
+    let taken = world.meta.taken();
+    let mut last = None;
+    for job in jobs {
+        let its = |taken: &&Taken| taken.tag.job == job.id;
+        let arrived: Vec<Fate> =
+            taken.iter().filter(its).map(|taken| taken.fate).filter(|fate| *fate != Fate::Fails).collect();
+        let (name, state, resends) = (job.name(), job.state.as_str(), job.resends);
+        match job.state {
+            JobState::Sent => ensure(!arrived.is_empty(), || format!("{name} is sent and never arrived"))?,
+            JobState::Dead => ensure(job.letter == Some("unknown_outcome") && resends == 1, || {
+                format!("{name} is given up: {:?}, resent {resends} times", job.letter)
+            })?,
+            _ => return Err(format!("{name} is {state}")),
+        }
+        if arrived.len() > 1 {
+            world.count("sent twice");
+        }
+        let rightly = arrived.len() < 2 || (arrived.len() == 2 && arrived[0] == Fate::IsNeverTold && resends == 1);
+        ensure(rightly, || format!("{name} arrived {} times, resent {resends} times: {arrived:?}", arrived.len()))?;
+        let first = taken.iter().position(|taken| taken.tag.job == job.id);
+        ensure(first.is_none() || last < first, || format!("{name} went before what is before it"))?;
+        last = first.or(last);
+    }
+    Ok(())
 }
 
 /// Which of a person's messages were taken, each where it was taken first.

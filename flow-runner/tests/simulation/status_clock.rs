@@ -1,6 +1,9 @@
 //! The statuses' clock: what is written to it must be true.
 
-use crate::{process::Through, world::World};
+use crate::{
+    process::Through,
+    world::{World, lock},
+};
 use async_trait::async_trait;
 use shared::{
     Timestamp,
@@ -10,7 +13,10 @@ use shared::{
         status_clock::{StatusClock, StatusClockReading},
     },
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// Refusals no further apart are one.
+const ONE_REFUSAL: Duration = Duration::from_secs(60);
 
 impl World {
     /// Every status received before the watermark must have been handled.
@@ -35,20 +41,32 @@ impl World {
 #[async_trait]
 impl StatusClock for Through {
     async fn read(&self) -> Stored<StatusClockReading> {
-        unreachable!("only senders read it")
+        let reading = |world: &Arc<World>| {
+            world.record.answers(world, "read the clock")?;
+            Ok(*lock(&world.meta.clock))
+        };
+        self.0.call("read the clock", reading).await
     }
 
-    async fn advance(&self, watermark: Timestamp, _: Timestamp) -> Stored<()> {
+    async fn advance(&self, watermark: Timestamp, now: Timestamp) -> Stored<()> {
         let by = self.0.number();
         let advancing = move |world: &Arc<World>| {
             world.record.answers(world, "advance")?;
             world.watermark_is(by, watermark);
+            let mut clock = lock(&world.meta.clock);
+            clock.watermark = clock.watermark.max(Some(watermark));
+            clock.written_at = clock.written_at.max(Some(now));
             Ok(())
         };
         self.0.call("advance the clock", advancing).await
     }
 
-    async fn refused(&self, _: Timestamp) -> Stored<()> {
-        unreachable!("only gateways refuse")
+    async fn refused(&self, at: Timestamp) -> Stored<()> {
+        // As the record has it: refusals that go on are one.
+        let mut clock = lock(&self.0.world.meta.clock);
+        let goes_on = clock.refused_at.is_some_and(|last| at.since(last) < ONE_REFUSAL);
+        clock.refused_since = if goes_on { clock.refused_since } else { Some(at) };
+        clock.refused_at = clock.refused_at.max(Some(at));
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::world::{Sabotage, World};
 use shared::{
-    event,
+    event, job,
     ports::queue::{Delivery, Message, QueueName, Tag},
 };
 use std::collections::BTreeMap;
@@ -55,7 +55,12 @@ pub struct Line {
 
 /// A message's name in the history.
 pub fn name_of(message: &Message) -> &str {
-    if message.kind == event::TICK { "a tick" } else { &message.id }
+    match message.kind.as_ref() {
+        event::TICK => "a tick",
+        // A job's id is drawn, and no function of the seed.
+        job::JOB => "a bell",
+        _ => &message.id,
+    }
 }
 
 impl Line {

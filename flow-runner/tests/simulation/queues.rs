@@ -46,11 +46,9 @@ impl State {
 
     fn take(&mut self, world: &World, publish: Publish) {
         if publish.message.kind == job::JOB {
-            // Nobody consumes bells here: what they say is looked at as they ring.
+            // What it says is looked at as it rings.
             world.record.rings(world, &publish.message);
-            return;
-        }
-        if publish.message.kind != event::TICK {
+        } else if publish.message.kind != event::TICK {
             world.note(format!("{} takes {}", publish.queue, name_of(&publish.message)));
             self.taken.push(publish.clone());
         }

@@ -86,7 +86,7 @@ impl Accounts for Through {
     }
 
     async fn pause_phone_number(&self, _: &PhoneNumberId, _: Option<&str>) -> Stored<()> {
-        unreachable!("workers pause nothing")
+        unreachable!("nothing here pauses a number")
     }
 }
 

@@ -12,7 +12,7 @@ use shared::{
     Clock, Timestamp,
     event::{DeliveryStatus, Event, InboundMessage, KeptEvent, KeptKind, StatusUpdate},
     ids::{EventId, Identities},
-    ports::queue::Publisher,
+    ports::{queue::Publisher, status_clock::StatusClock},
 };
 use std::sync::{
     Arc,
@@ -83,14 +83,14 @@ impl Person {
 }
 
 /// The way of events to their queues.
-struct Gateway {
+pub struct Gateway {
     process: Arc<Process>,
     /// Copies so far: each is an event of its own.
     copies: AtomicU32,
 }
 
 impl Gateway {
-    fn of(world: &Arc<World>) -> Arc<Self> {
+    pub fn of(world: &Arc<World>) -> Arc<Self> {
         Arc::new(Self { process: Process::gateway(world), copies: AtomicU32::new(0) })
     }
 
@@ -99,14 +99,16 @@ impl Gateway {
     }
 
     /// Publishes until it is taken. What a publish that failed has brought all the same is one copy more.
-    async fn deliver(&self, name: &str, event: impl Fn(&World, EventId, Timestamp) -> Event + Send) {
+    pub async fn deliver(&self, name: &str, event: impl Fn(&World, EventId, Timestamp) -> Event + Send) {
         loop {
             let copy = self.copies.fetch_add(1, Ordering::Relaxed);
             let made = event(self.world(), format!("{name}.{copy}").into(), self.world().clock.now());
             let publish = made.into_publish(PARTITIONS).expect("an event has a JSON form");
-            if Through(self.process.clone()).publish(vec![publish]).await.is_ok() {
+            let gateway = Through(self.process.clone());
+            if gateway.publish(vec![publish]).await.is_ok() {
                 return;
             }
+            drop(gateway.refused(self.world().clock.now()).await);
             sleep(self.world().millis(50..1_000)).await;
         }
     }

@@ -31,6 +31,12 @@ pub struct Weather {
     pub late: u64,
     /// The cache answers with what it once held.
     pub old_sessions: u64,
+    /// WhatsApp refuses a message that it may take later, or answers nothing that makes sense.
+    pub api_fails: u64,
+    /// Of a message that WhatsApp took no status ever comes.
+    pub never_told: u64,
+    /// A message that WhatsApp took fails after all.
+    pub fails_later: u64,
 }
 
 /// What happens to a process at a point.
@@ -57,6 +63,9 @@ impl Weather {
             lost_replies: up_to(400),
             late: up_to(300),
             old_sessions: up_to(2_000),
+            api_fails: up_to(3_000),
+            never_told: up_to(1_500),
+            fails_later: up_to(600),
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The worker, simulated: the real [`flow_worker::Worker`], several at a time and one after another, over ports in
-//! memory where every call may crash its process, freeze it, cut it off, be late, be lost or seem to have failed.
+//! Workers and senders, simulated: the real [`flow_worker::Worker`] and [`outbound_sender::Sender`], several at a time and
+//! one after another, over ports in memory where every call may crash its process, freeze it, cut it off, be late, be lost
+//! or seem to have failed; and a WhatsApp that refuses, keeps silent, takes messages without saying so, and tells later.
 //!
-//! People write to it meanwhile. Then nothing goes wrong any more, everything is handled, and what came of it is held
-//! against a plain fold over what each person wrote, in the order in which the broker took it.
+//! People write meanwhile. Then nothing goes wrong any more, everything is handled and sent, and what they received is held
+//! against a plain fold over what each of them wrote, in the order in which the broker took it.
 //!
 //! All that happens is a function of the seed, on a clock that is hurried. `SEEDS=1000000` in the environment runs so
 //! many; `SEED=17` runs that one and prints its whole history. A seed that failed becomes a test of its own here, named
@@ -15,8 +16,10 @@ mod chaos;
 mod checks;
 mod dice;
 mod flow;
+mod ledger;
 mod line;
 mod members;
+mod meta;
 mod people;
 mod process;
 mod queues;
@@ -47,28 +50,38 @@ const PLENTY: u64 = 500;
 /// What must happen in them, else nothing is tried.
 const HAPPENS: &[&str] = &[
     "bells",
+    "ambiguous",
+    "asked",
     "blocked",
     "cache away",
     "came back",
+    "claimed",
     "committed",
     "cut off",
     "failed",
     "flushed",
+    "failed later",
     "frozen",
     "handled before",
+    "inherited",
     "killed",
     "late",
     "members away",
     "off and on duty",
+    "never told",
     "old session",
     "record away",
+    "refused",
+    "resent",
     "replies lost",
     "rolled back",
+    "sent twice",
     "settled in vain",
     "stale",
     "started",
     "suspected",
     "taken in part",
+    "taken without an answer",
     "told to end",
     "watermarks",
 ];
@@ -168,4 +181,19 @@ fn a_broker_that_loses_what_comes_back_is_found() {
 #[test]
 fn a_broker_that_mixes_up_what_comes_back_is_found() {
     is_found(Sabotage::BackOfTheLine);
+}
+
+#[test]
+fn a_ledger_that_gives_a_claimed_job_again_is_found() {
+    is_found(Sabotage::ClaimsTwice);
+}
+
+#[test]
+fn a_ledger_that_knows_no_lanes_is_found() {
+    is_found(Sabotage::NoLanes);
+}
+
+#[test]
+fn a_ledger_that_resends_what_has_arrived_is_found() {
+    is_found(Sabotage::ForgetsStatuses);
 }
