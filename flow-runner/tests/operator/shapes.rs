@@ -115,6 +115,8 @@ async fn every_answer_has_the_shape_that_scripts_hold_on_to() {
 
     let list = script.get("dead-letters?limit=2", json!({ "items": [letter()], "nextCursor": "text" })).await;
     assert_eq!(list["items"].as_array().map(Vec::len), Some(2));
+    let its = format!("dead-letters?recipient={}", kim.phone_digits().expect("a phone"));
+    let list = script.get(&its, json!({ "items": [letter()], "nextCursor": "text?" })).await;
     let id = list["items"][0]["id"].as_str().expect("an id");
     script.get(&format!("dead-letters/{id}"), letter()).await;
     let job = list["items"][0]["jobId"].as_str().expect("a job").to_owned();
