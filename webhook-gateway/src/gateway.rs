@@ -51,6 +51,8 @@ pub struct Gateway {
     /// The ops API, unless it is off.
     pub(crate) ops: Option<Ops>,
     pub(crate) partitions: u16,
+    /// Whose pages may use the flow API.
+    pub(crate) cors_origins: Vec<String>,
 }
 
 impl fmt::Debug for Gateway {
@@ -84,6 +86,7 @@ impl Gateway {
             body_limits: BodyLimits { bytes: MAX_BODY, time: settings.gateway.body_timeout },
             publish_timeout: settings.gateway.publish_timeout,
             partitions: settings.partitions,
+            cors_origins: settings.gateway.cors_origins.clone(),
             ports,
         }))
     }

@@ -10,6 +10,7 @@
 
 mod body;
 mod callback;
+mod cors;
 mod depth;
 mod flows;
 mod gateway;

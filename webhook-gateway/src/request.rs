@@ -31,8 +31,11 @@ impl FromRequestParts<Arc<Gateway>> for Tenant {
     }
 }
 
-/// `?id=`, where it is given.
-pub(crate) struct Asked(pub(crate) Option<FlowId>);
+/// `?id=` and `&version=`, where they are given.
+pub(crate) struct Asked {
+    pub(crate) id: Option<FlowId>,
+    pub(crate) version: Option<String>,
+}
 
 impl FromRequestParts<Arc<Gateway>> for Asked {
     type Rejection = Problem;
@@ -40,7 +43,8 @@ impl FromRequestParts<Arc<Gateway>> for Asked {
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Gateway>) -> Result<Self, Problem> {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "bad_query", "the query can't be read"))?;
-        Ok(Self(pairs.into_iter().find(|(name, _)| name == "id").map(|(_, id)| id.as_str().into())))
+        let of = |wanted: &str| pairs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+        Ok(Self { id: of("id").map(|id| id.as_str().into()), version: of("version") })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which path goes where.
 
-use crate::{CALLBACK_PATH, FLOW_PATH, Gateway, OPS_PATH, callback, flows, problem::Problem};
+use crate::{CALLBACK_PATH, FLOW_PATH, Gateway, OPS_PATH, callback, cors, flows, problem::Problem};
 use axum::{
     Router,
     body::Body,
@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 /// Everything the gateway answers, ready to be served.
 pub fn router(gateway: Arc<Gateway>) -> Router {
+    let flows = flows::routes().fallback(wrong_method).layer(cors::layer(&gateway.cors_origins));
     Router::new()
         .route(CALLBACK_PATH, callback::routes(&gateway).fallback(wrong_method))
-        .route(FLOW_PATH, flows::routes().fallback(wrong_method))
+        .route(FLOW_PATH, flows)
         .nest(OPS_PATH, crate::ops::routes().fallback(not_here).method_not_allowed_fallback(wrong_method))
         .route("/healthz", any(ops))
         .route("/readyz", any(ops))

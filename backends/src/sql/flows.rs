@@ -19,7 +19,7 @@ use shared::{
     ids::AccountId,
     ports::{
         Stored,
-        flows::{FlowRecord, FlowStore, Saved},
+        flows::{FlowRecord, FlowStore, Saved, SavedVersion},
     },
 };
 use std::sync::Arc;
@@ -275,6 +275,19 @@ impl FlowStore for SqlFlows {
         let deleted = self.db.write(Delete { account: account.clone(), id: id.clone() }).await?;
         self.forget(&feed::flows_of(account.as_str()));
         Ok(deleted)
+    }
+
+    async fn saved(&self, account: &AccountId, id: &FlowId, number: i64) -> Stored<Option<SavedVersion>> {
+        const DOING: &str = "reading a flow's version";
+        let sql =
+            "SELECT automation, created_at FROM flow_versions WHERE account_id = $1 AND flow_id = $2 AND number = $3";
+        let row = self.db.one(DOING, sql, vec![account.as_str().into(), id.0.as_ref().into(), number.into()]).await?;
+        let read = |row: QueryResult| {
+            let text: String = column(&row, "automation")?;
+            let automation = serde_json::from_str(&text).map_err(|error| corrupt("flow_versions.automation", error))?;
+            Ok(SavedVersion { automation, saved_at: Timestamp(column(&row, "created_at")?) })
+        };
+        row.map(read).transpose().map_err(|error: DbErr| store_error(DOING, &error))
     }
 
     async fn catalog(&self, account: &AccountId) -> Stored<Arc<Catalog>> {

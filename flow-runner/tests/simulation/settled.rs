@@ -9,7 +9,7 @@ use shared::{
     ports::{
         Stored,
         accounts::{Account, Accounts, ApiKeys, ConfiguredAccount, CreatedAccount, PhoneNumber},
-        flows::{FlowRecord, FlowStore, Saved},
+        flows::{FlowRecord, FlowStore, Saved, SavedVersion},
         installation::Installation,
     },
 };
@@ -110,6 +110,10 @@ impl FlowStore for Through {
 
     async fn delete(&self, _: &AccountId, _: &FlowId) -> Stored<bool> {
         unreachable!("workers delete no flows")
+    }
+
+    async fn saved(&self, _: &AccountId, _: &FlowId, _: i64) -> Stored<Option<SavedVersion>> {
+        unreachable!("workers ask for the catalog")
     }
 
     async fn catalog(&self, _: &AccountId) -> Stored<Arc<Catalog>> {

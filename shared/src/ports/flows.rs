@@ -32,6 +32,15 @@ pub struct FlowRecord {
     pub updated_at: Timestamp,
 }
 
+/// A flow's steps as one save left them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SavedVersion {
+    /// As sent, an array of steps.
+    pub automation: Value,
+    /// When it was saved.
+    pub saved_at: Timestamp,
+}
+
 /// What a save may find.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Saved {
@@ -56,6 +65,9 @@ pub trait FlowStore: Send + Sync {
     async fn update(&self, flow: FlowRecord) -> Stored<Saved>;
     /// Deletes a flow; false when there was none. Its versions stay, for what they were sent with.
     async fn delete(&self, account: &AccountId, id: &FlowId) -> Stored<bool>;
+
+    /// The steps that a flow had in one of its versions, counted from 1; also of one that was deleted since.
+    async fn saved(&self, account: &AccountId, id: &FlowId, number: i64) -> Stored<Option<SavedVersion>>;
 
     /// The account's flows, parsed and ready to run. At most 2 seconds old; at once true of what this process saved.
     async fn catalog(&self, account: &AccountId) -> Stored<Arc<Catalog>>;

@@ -148,6 +148,9 @@ pub struct Gateway {
     /// From there to the end of the body.
     #[serde(deserialize_with = "values::duration")]
     pub body_timeout: Duration,
+    /// Whose pages may use the flow API.
+    #[serde(deserialize_with = "values::origins")]
+    pub cors_origins: Vec<String>,
     /// For the broker's confirm.
     #[serde(deserialize_with = "values::duration")]
     pub publish_timeout: Duration,

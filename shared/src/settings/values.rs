@@ -14,6 +14,26 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 /// More partitions than this cost the broker more than they give.
 const MOST_PARTITIONS: u16 = 256;
 
+/// Origins as a browser tells them (RFC 6454, 6.2): scheme and host, nothing behind; or `*` alone.
+pub(super) fn origins<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let text = String::deserialize(from)?;
+    let origins: Vec<String> =
+        text.split(',').map(str::trim).filter(|origin| !origin.is_empty()).map(str::to_owned).collect();
+    let is_origin = |origin: &String| {
+        let host = ["https://", "http://"].iter().find_map(|scheme| origin.strip_prefix(scheme));
+        host.is_some_and(|host| {
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
+        })
+    };
+    match origins.iter().find(|origin| !is_origin(origin) && (*origin != "*" || origins.len() > 1)) {
+        None => Ok(origins),
+        Some(wrong) => {
+            let due = "origins are like https://builder.example.com, with nothing behind the host; or * alone";
+            Err(D::Error::custom(format!("{wrong:?} is no origin: {due}")))
+        }
+    }
+}
+
 /// Which reading of Meta's pair limit is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

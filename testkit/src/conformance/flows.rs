@@ -103,6 +103,21 @@ pub async fn each_save_makes_a_version(record: &dyn RecordHarness) {
     }
 }
 
+/// Also of a flow that was deleted: that is how it is brought back.
+pub async fn the_steps_of_each_version_stay_readable(record: &dyn RecordHarness) {
+    let flows = &record.ports().flows;
+    let made = create(&**flows, flow("1", "first")).await;
+    let number = made.version;
+    let changed = update(&**flows, FlowRecord { automation: steps("second"), ..made }).await;
+    assert!(flows.delete(&account(), &"1".into()).await.expect("deleted"));
+    for (number, text) in [(number, "first"), (changed.version, "second")] {
+        let saved = flows.saved(&account(), &"1".into(), number).await.expect("read").expect("a version");
+        assert_eq!(saved.automation.to_string(), steps(text).to_string());
+    }
+    assert_eq!(flows.saved(&account(), &"1".into(), 3).await.expect("read"), None);
+    assert_eq!(flows.saved(&"another".into(), &"1".into(), 1).await.expect("read"), None);
+}
+
 /// Two people have the builder open.
 pub async fn an_old_version_is_refused(record: &dyn RecordHarness) {
     let flows = &*record.ports().flows;

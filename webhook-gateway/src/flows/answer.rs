@@ -1,10 +1,13 @@
 //! A flow as the API shows it.
 
 use chrono::{DateTime, SecondsFormat};
-use flow_engine::{Timestamp, validate::Finding};
+use flow_engine::{FlowId, Timestamp, validate::Finding};
 use serde::Serialize;
 use serde_json::Value;
-use shared::ports::flows::FlowRecord;
+use shared::{
+    ids::AccountId,
+    ports::flows::{FlowRecord, SavedVersion},
+};
 
 /// One flow in an answer.
 #[derive(Debug, Serialize)]
@@ -39,6 +42,29 @@ impl FlowAnswer {
             created_at: iso_8601(record.created_at),
             updated_at: iso_8601(record.updated_at),
             warnings,
+        }
+    }
+}
+
+/// A flow's steps as one save left them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct VersionAnswer {
+    id: String,
+    account_id: String,
+    version: i64,
+    automation_json: Value,
+    saved_at: String,
+}
+
+impl VersionAnswer {
+    pub(super) fn new(id: &FlowId, account: &AccountId, version: i64, saved: SavedVersion) -> Self {
+        Self {
+            id: id.to_string(),
+            account_id: account.to_string(),
+            version,
+            automation_json: saved.automation,
+            saved_at: iso_8601(saved.saved_at),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod check;
+mod etag;
 mod given;
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     problem::Problem,
     request::{Asked, Tenant, sent, sent_or_nothing, stored},
 };
-use answer::FlowAnswer;
+use answer::{FlowAnswer, VersionAnswer};
 use axum::{
     Json,
     extract::{Request, State},
@@ -17,7 +18,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use flow_engine::{FlowId, FlowStatus, Timestamp, validate::Given};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use shared::{
     ids,
@@ -33,11 +34,12 @@ pub(crate) fn routes() -> MethodRouter<Arc<Gateway>> {
     get(list).post(create).put(update).delete(delete)
 }
 
-/// `GET`: all flows of the account, oldest first; with `?id=` that flow.
+/// `GET`: all flows of the account, oldest first; with `?id=` that flow, and with `&version=` the steps that it had then.
 async fn list(
     State(gateway): State<Arc<Gateway>>,
     Tenant(account): Tenant,
-    Asked(id): Asked,
+    Asked { id, version }: Asked,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let flows = &gateway.ports.flows;
     let Some(id) = id else {
@@ -48,9 +50,15 @@ async fn list(
         return Ok(Json(answers).into_response());
     };
     let id = possible(id)?;
+    if let Some(version) = version {
+        let number = version.parse().map_err(|_| no_such_version())?;
+        let saved = stored(flows.saved(&account, &id, number)).await?.ok_or_else(no_such_version)?;
+        return Ok(Json(VersionAnswer::new(&id, &account, number, saved)).into_response());
+    }
     let record = stored(flows.get(&account, &id)).await?.ok_or_else(no_such_flow)?;
     let catalog = stored(flows.catalog(&account)).await?;
-    Ok(Json(FlowAnswer::new(&record, check::findings(&record, &catalog))).into_response())
+    let answer = Json(FlowAnswer::new(&record, check::findings(&record, &catalog)));
+    Ok(etag::unless_known(&headers, &record, answer))
 }
 
 /// `POST`: makes a flow.
@@ -80,7 +88,8 @@ async fn create(
         let findings = check::may_be_saved(&record, &catalog)?;
         match stored(gateway.ports.flows.create(record.clone())).await? {
             Saved::Done(saved) => {
-                return Ok((StatusCode::CREATED, Json(FlowAnswer::new(&saved, findings))).into_response());
+                let answer = (StatusCode::CREATED, Json(FlowAnswer::new(&saved, findings)));
+                return Ok(etag::tagged(&saved, answer));
             }
             // The id is taken: another one will not be.
             Saved::Conflict | Saved::Changed => record.id = FlowId(ids::fresh()),
@@ -89,22 +98,29 @@ async fn create(
     Err(changed_again())
 }
 
-/// `PUT`: changes the fields that are given.
+/// `PUT`: changes the fields that are given, on the version that `If-Match` names, if it names one. What changes nothing makes
+/// no version.
 async fn update(
     State(gateway): State<Arc<Gateway>>,
     Tenant(account): Tenant,
     request: Request,
 ) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
     let fields = sent(&gateway, request).await?;
     let id = possible(id_of(&fields)?.ok_or_else(no_id)?)?;
     let given = Given::read(&fields).map_err(Problem::invalid)?;
     for _ in 0..ATTEMPTS {
-        let mut record = stored(gateway.ports.flows.get(&account, &id)).await?.ok_or_else(no_such_flow)?;
+        let before = stored(gateway.ports.flows.get(&account, &id)).await?.ok_or_else(no_such_flow)?;
+        etag::must_match(&headers, &before)?;
+        let mut record = before.clone();
         given::apply(&given, &mut record);
         let catalog = stored(gateway.ports.flows.catalog(&account)).await?;
         let findings = check::may_be_saved(&record, &catalog)?;
+        if record == before {
+            return Ok(etag::tagged(&before, Json(FlowAnswer::new(&before, findings))));
+        }
         match stored(gateway.ports.flows.update(record)).await? {
-            Saved::Done(saved) => return Ok(Json(FlowAnswer::new(&saved, findings)).into_response()),
+            Saved::Done(saved) => return Ok(etag::tagged(&saved, Json(FlowAnswer::new(&saved, findings)))),
             Saved::Conflict => return Err(no_such_flow()),
             // Somebody saved between our reading and writing: what they changed stays, ours goes on top.
             Saved::Changed => {}
@@ -117,7 +133,7 @@ async fn update(
 async fn delete(
     State(gateway): State<Arc<Gateway>>,
     Tenant(account): Tenant,
-    Asked(asked): Asked,
+    Asked { id: asked, .. }: Asked,
     request: Request,
 ) -> Result<Response, Problem> {
     let in_body = match sent_or_nothing(&gateway, request).await? {
@@ -153,6 +169,10 @@ fn no_id() -> Problem {
 
 fn no_such_flow() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "flow_not_found", "there is no such flow in this account")
+}
+
+fn no_such_version() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "version_not_found", "there is no such version of this flow in this account")
 }
 
 fn changed_again() -> Problem {

@@ -217,3 +217,88 @@ async fn a_database_that_is_away_is_a_503() {
     assert_eq!((answer.status, answer.code()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable".into()));
     assert!(!String::from_utf8_lossy(&answer.body).contains("away"), "the store's own words stay inside");
 }
+
+/// The same with more headers.
+async fn with(
+    world: &World,
+    method: Method,
+    query: &str,
+    headers: &[(&str, &str)],
+    body: Value,
+) -> crate::world::Answer {
+    let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+    let mut request = Request::builder().method(method).uri(format!("{FLOW_PATH}{query}"));
+    request = request.header(header::AUTHORIZATION, "Bearer key-of-ann-0000");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    world.ask(request.body(body).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_save_on_a_version_that_is_gone_is_refused() {
+    let world = World::new();
+    let answer = world.flow("ann", Method::POST, "", a_flow("Test")).await;
+    let (flow, first) = (answer.json(), answer.header("etag").to_owned());
+    assert_eq!(first, "\"1\"");
+    let query = format!("?id={}", flow["id"].as_str().unwrap());
+    let rename = |name: &str| json!({"id": flow["id"], "name": name});
+    let saved = with(&world, Method::PUT, "", &[("if-match", &first)], rename("Mine")).await;
+    assert_eq!((saved.status, saved.header("etag")), (StatusCode::OK, "\"2\""));
+    let stale = with(&world, Method::PUT, "", &[("if-match", &first)], rename("Yours")).await;
+    assert_eq!((stale.status, stale.code()), (StatusCode::PRECONDITION_FAILED, "flow_changed".into()));
+    for named in ["*", "\"1\", \"2\"", "W/\"2\""] {
+        let again = with(&world, Method::PUT, "", &[("if-match", named)], rename("Mine")).await;
+        assert_eq!(
+            (again.status, again.header("etag")),
+            (StatusCode::OK, "\"2\""),
+            "{named}: what changes nothing is no version"
+        );
+    }
+    let known = with(&world, Method::GET, &query, &[("if-none-match", "\"2\"")], NONE).await;
+    assert_eq!((known.status, known.body.len()), (StatusCode::NOT_MODIFIED, 0));
+    let newer = with(&world, Method::GET, &query, &[("if-none-match", &first)], NONE).await;
+    assert_eq!((newer.status, &newer.json()["name"]), (StatusCode::OK, &json!("Mine")));
+}
+
+#[tokio::test]
+async fn the_steps_of_a_version_are_read_by_its_number() {
+    let world = World::new();
+    let flow = made(&world, "ann", a_flow("Test")).await;
+    let query = |version: &str| format!("?id={}&version={version}", flow["id"].as_str().unwrap());
+    let version = world.flow("ann", Method::GET, &query("1"), NONE).await;
+    let expected = json!({"id": flow["id"], "accountId": "ann", "version": 1, "automationJson": steps(), "savedAt": flow["updatedAt"]});
+    assert_eq!((version.status, version.json()), (StatusCode::OK, expected));
+    for (account, number) in [("ann", "2"), ("ann", "first"), ("ann", "-1"), ("bob", "1")] {
+        let none = world.flow(account, Method::GET, &query(number), NONE).await;
+        assert_eq!(
+            (none.status, none.code()),
+            (StatusCode::NOT_FOUND, "version_not_found".into()),
+            "{account} {number}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_are_let_in_by_a_setting_only() {
+    const BUILDER: &str = "https://builder.example.com";
+    let ask = [
+        ("origin", BUILDER),
+        ("access-control-request-method", "PUT"),
+        ("access-control-request-headers", "authorization,content-type"),
+    ];
+    let closed = World::new();
+    let answer = with(&closed, Method::OPTIONS, "", &ask, NONE).await;
+    assert!(answer.headers.get("access-control-allow-origin").is_none());
+    for (setting, origin, allowed) in
+        [(BUILDER, BUILDER, BUILDER), ("*", "https://anybody.example", "*"), (BUILDER, "https://evil.example", "")]
+    {
+        let open = World::with(&[("FLOW_RUNNER__GATEWAY__CORS_ORIGINS", setting)]);
+        let mut ask = ask;
+        ask[0].1 = origin;
+        let answer = with(&open, Method::OPTIONS, "", &ask, NONE).await;
+        assert_eq!(answer.header("access-control-allow-origin"), allowed, "{setting} {origin}");
+        let real = with(&open, Method::GET, "", &[("origin", origin)], NONE).await;
+        assert_eq!((real.status, real.header("access-control-allow-origin")), (StatusCode::OK, allowed));
+    }
+}

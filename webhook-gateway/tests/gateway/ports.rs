@@ -9,7 +9,7 @@ use shared::{
     ports::{
         StoreError, Stored,
         accounts::ApiKeys,
-        flows::{FlowRecord, FlowStore, Saved},
+        flows::{FlowRecord, FlowStore, Saved, SavedVersion},
         queue::{Publish, PublishError, Publisher},
         status_clock::{StatusClock, StatusClockReading},
     },
@@ -163,6 +163,12 @@ impl FlowStore for MemoryFlows {
         let before = records.len();
         records.retain(|record| record.id != *id || record.account_id != *account);
         Ok(records.len() < before)
+    }
+
+    async fn saved(&self, account: &AccountId, id: &FlowId, number: i64) -> Stored<Option<SavedVersion>> {
+        // Only the newest is remembered here.
+        let found = self.of(account).into_iter().find(|record| record.id == *id && record.version == number);
+        Ok(found.map(|record| SavedVersion { automation: record.automation, saved_at: record.updated_at }))
     }
 
     async fn catalog(&self, account: &AccountId) -> Stored<Arc<Catalog>> {

@@ -168,6 +168,7 @@ macro_rules! record_conformance {
         $crate::record_conformance!(@each $harness; flows:
             a_flow_comes_back_as_it_was_saved
             each_save_makes_a_version
+            the_steps_of_each_version_stay_readable
             an_old_version_is_refused
             what_is_not_there_is_a_conflict
             a_taken_id_is_a_conflict
