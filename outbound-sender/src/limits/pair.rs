@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// Meta: one message every 6 seconds to one user, bursts of up to 45.
 const PAIR: Rate = Rate { spacing: Duration::from_secs(6), burst: 45 };
+/// A burst is one within 6 s of its beginning, as Meta sees it: its last message may be a second longer on its way.
+const BURST_TIME: Duration = Duration::from_secs(5);
 /// A pair at rest this long has a full bucket again and need not be remembered.
 pub const PAIR_MEMORY: Duration = Duration::from_secs(270);
 /// For how long a pair that was refused is held to Meta's rule read strictly.
@@ -30,8 +32,8 @@ impl Pair {
         if reading != PairRate::Strict && now >= self.strict_until {
             return next_slot(PAIR, self.tat, now).0;
         }
-        // Within 6 s of the burst's beginning it goes on, up to 45; then silence.
-        if self.burst < PAIR.burst && now < self.burst_began + PAIR.spacing && !self.refused {
+        // For a while from its beginning the burst goes on, up to 45; then silence.
+        if self.burst < PAIR.burst && now < self.burst_began + BURST_TIME && !self.refused {
             return now;
         }
         now.max(self.silence_end())
@@ -107,6 +109,15 @@ mod tests {
         assert!(!pair.is_idle(refused + STRICT_FOR - SECOND));
         assert!(pair.is_idle(refused + STRICT_FOR));
         assert_eq!(pair.slot(PairRate::On, refused + STRICT_FOR), refused + STRICT_FOR);
+    }
+
+    #[test]
+    fn a_burst_ends_a_second_before_meta_ends_it() {
+        let mut pair = burst(2);
+        pair.read_strictly(START);
+        let late = START + SECOND * 5;
+        let soon = late - Duration::from_millis(1);
+        assert_eq!([pair.slot(PairRate::On, soon), pair.slot(PairRate::On, late)], [soon, START + SECOND * 12]);
     }
 
     #[test]
