@@ -36,6 +36,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Audit(args) => commands::audit::run(&cli.settings, &args, output).await,
         Command::Queues => commands::queues::run(&cli.settings, output).await,
         Command::Config(args) => commands::config::run(&cli.settings, &args, output),
+        Command::Completions(args) => commands::about::completions(&args),
+        Command::Man(args) => commands::about::man(&args, output),
         Command::Simulator(args) => {
             shared::telemetry::install_log("info");
             whatsapp_simulator::cli::run(*args).await

@@ -4,6 +4,8 @@
 //! Not here: the `socket`, which there is where a process has a data directory; `config` and `play`, which look at
 //! nothing but settings and files.
 
+#[path = "operator/about.rs"]
+mod about;
 #[path = "operator/api.rs"]
 mod api;
 #[path = "operator/beside.rs"]

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use shared::{
-    Timestamp,
+    Clock, Timestamp,
     event::{self, Event, Tick},
     group_commit::Committer,
     ids::DeadLetterId,
     job::{self, JobRef},
     ports::{
-        dead_letters::Buried,
+        StoreError,
+        dead_letters::{Burial, Buried},
         queue::{Death, Delivery, Message},
     },
     runner::{Handler, Unreadable, Verdict},
@@ -21,7 +22,10 @@ const DELIVERY_LIMIT: &str = "delivery_limit";
 
 /// Handles the queue `dead-letters`.
 pub(crate) struct Sink {
-    pub committer: Committer<Buried, ()>,
+    pub committer: Committer<Buried, bool>,
+    /// What the database refuses of a batch is written alone, so that it holds up no other.
+    pub burial: Arc<dyn Burial>,
+    pub clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
@@ -38,8 +42,16 @@ impl Handler for Sink {
 
     async fn handle(&self, item: &Option<Buried>) -> Verdict {
         let Some(buried) = item else { return Verdict::Done };
-        match self.committer.commit(buried.clone()).await {
-            Ok(()) => {
+        let written = match self.committer.commit(buried.clone()).await {
+            Err(StoreError::Refused { .. }) => {
+                let alone = self.burial.bury(std::slice::from_ref(buried), self.clock.now()).await;
+                alone.map(|written| written.contains(&true))
+            }
+            written => written,
+        };
+        match written {
+            Ok(false) => Verdict::Done,
+            Ok(true) => {
                 tracing::error!(
                     queue = buried.queue, message.id = %buried.message.id, reason = buried.reason, error = buried.error,
                     "a queue gave a message up: it is a dead letter"
@@ -71,8 +83,8 @@ fn bury(message: &Message, death: Option<&Death>) -> Option<Buried> {
             (DELIVERY_LIMIT, "the broker gave it up: it came back too often".to_owned())
         }
         Some(trouble) => ("undecodable", trouble),
-        // A program before this one could not read it.
-        None => ("undecodable", "whoever took it from its queue could not read it".to_owned()),
+        // A program before this one could not read it, or had no use for it.
+        None => ("undecodable", "whoever consumed its queue rejected it".to_owned()),
     };
     Some(Buried {
         letter: letter_id(message, death),

@@ -115,9 +115,9 @@ impl Worker {
         let (burial, clock) = (ports.burial.clone(), ports.clock.clone());
         let committer = Committer::start(settings.batch, "dead letters", move |batch: Vec<Buried>| {
             let (burial, now) = (burial.clone(), clock.now());
-            Box::pin(async move { burial.bury(&batch, now).await.map(|()| vec![(); batch.len()]) })
+            Box::pin(async move { burial.bury(&batch, now).await })
         });
-        let sink = Arc::new(Sink { committer });
+        let sink = Arc::new(Sink { committer, burial: ports.burial.clone(), clock: ports.clock.clone() });
         Ok(Self { ports, settings, messages, statuses, in_hand, sink })
     }
 

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-/// An index, and two columns of the queues of embedded mode.
+/// Two columns of jobs, and two of the queues of embedded mode.
 #[derive(Debug, DeriveMigrationName)]
 pub struct Migration;
 
@@ -11,8 +11,11 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         super::run(
             manager,
-            &["CREATE INDEX jobs_rate_failed ON jobs (phone_number_id, updated_at)
-                WHERE state = 'retrying' AND failed_at IS NOT NULL AND error_code IN (130429, 131056)"],
+            &[
+                "ALTER TABLE jobs ADD COLUMN rate_failed_at BIGINT",
+                "ALTER TABLE jobs ADD COLUMN rate_failed_code BIGINT",
+                "CREATE INDEX jobs_rate_failed ON jobs (phone_number_id, rate_failed_at) WHERE rate_failed_at IS NOT NULL",
+            ],
         )
         .await?;
         if manager.get_database_backend() == DbBackend::Sqlite {
@@ -36,6 +39,14 @@ impl MigrationTrait for Migration {
             )
             .await?;
         }
-        super::run(manager, &["DROP INDEX IF EXISTS jobs_rate_failed"]).await
+        super::run(
+            manager,
+            &[
+                "DROP INDEX IF EXISTS jobs_rate_failed",
+                "ALTER TABLE jobs DROP COLUMN rate_failed_code",
+                "ALTER TABLE jobs DROP COLUMN rate_failed_at",
+            ],
+        )
+        .await
     }
 }

@@ -3,7 +3,7 @@
 //! Source: Meta's error code page (developers.facebook.com, WhatsApp, "Error codes", tables of January and September
 //! 2026). Both the sender (answers) and the worker (failed statuses) read this table, and nothing else decides.
 
-use Action::{Ambiguous, Pair, Pause, PauseAndFail, Permanent, RateLimited, Transient, WindowClosed};
+use Action::{Ambiguous, FailAndAlert, Pair, Pause, Permanent, RateLimited, Transient, WindowClosed};
 use std::time::Duration;
 
 /// What an error code asks for.
@@ -26,8 +26,9 @@ pub enum Action {
     Permanent,
     /// The number can't send at all: pause it and alert; the job waits.
     Pause,
-    /// This message never will be accepted, and somebody must look at the account: dead letter and alert.
-    PauseAndFail,
+    /// This message never will be accepted, and somebody must look at the account or its template: dead letter and alert. The
+    /// number goes on: other messages have other templates and recipients.
+    FailAndAlert,
     /// More than 24 hours since the person wrote: dead letter `window_closed`.
     WindowClosed,
 }
@@ -80,8 +81,8 @@ pub fn action(code: i64, transient: bool) -> Action {
         132000 | 132008 | 132012 | 132018 => Permanent,
         135000 | 137000 => Permanent,
         131053 => Transient { at_least: Duration::ZERO, tries: Some(2) },
-        130497 | 131055 | 131063 | 134100 => PauseAndFail,
-        132001 | 132005 | 132007 | 132015 | 132016 => PauseAndFail,
+        130497 | 131055 | 131063 | 134100 => FailAndAlert,
+        132001 | 132005 | 132007 | 132015 | 132016 => FailAndAlert,
         _ if transient => SOON,
         _ => Permanent,
     }

@@ -80,7 +80,7 @@ pub fn fate(failure: &Failure, tries: Tries, now: Timestamp, dice: f64) -> Fate 
         Action::Ambiguous => transient(Duration::ZERO, None, tries, now, dice, asked),
         Action::Transient { at_least, tries: most } => transient(at_least, most, tries, now, dice, asked),
         Action::Permanent => Fate::Dead { reason: "permanent_error", alert: false },
-        Action::PauseAndFail => Fate::Dead { reason: "permanent_error", alert: true },
+        Action::FailAndAlert => Fate::Dead { reason: "permanent_error", alert: true },
         Action::WindowClosed => Fate::Dead { reason: "window_closed", alert: false },
         Action::Pause => Fate::Pause,
     }

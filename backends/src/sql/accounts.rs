@@ -184,6 +184,19 @@ impl Accounts for SqlAccounts {
         Ok(CreatedAccount { id, name: name.to_owned(), api_key })
     }
 
+    async fn rotate_key(&self, account: &AccountId, old_end: Timestamp) -> Stored<Option<SecretString>> {
+        if !self.accounts().await?.iter().any(|known| known.id == *account) {
+            return Ok(None);
+        }
+        let api_key = fresh_key();
+        let end = "UPDATE api_keys SET expires_at = $2
+            WHERE account_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)";
+        // The old ones first: the new one is none of them.
+        let end = (end, vec![account.as_str().into(), old_end.0.into()]);
+        self.change(vec![end, self.key_row(account, &api_key)]).await?;
+        Ok(Some(api_key))
+    }
+
     async fn accounts(&self) -> Stored<Vec<Account>> {
         const DOING: &str = "listing accounts";
         let sql = "SELECT id, name, created_at FROM accounts ORDER BY created_at, id";

@@ -1,5 +1,6 @@
 //! The command line: one command a file.
 
+mod about;
 mod accounts;
 mod audit;
 mod config;
@@ -17,6 +18,7 @@ mod serve;
 mod sessions;
 mod trace;
 
+pub use about::{CompletionsArgs, ManArgs};
 pub use accounts::{Accounts, AccountsArgs};
 pub use audit::AuditArgs;
 pub use config::{ConfigArgs, ConfigCommand};
@@ -114,6 +116,10 @@ pub enum Command {
     Queues,
     /// Settings: what they are, whether `serve` could start with them, which there are
     Config(ConfigArgs),
+    /// Completions of this command line for a shell
+    Completions(CompletionsArgs),
+    /// Manual pages of every command
+    Man(ManArgs),
     /// Meta's side for tests: takes sends, calls the webhook
     Simulator(Box<whatsapp_simulator::cli::Args>),
 }

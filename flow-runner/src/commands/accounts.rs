@@ -1,4 +1,4 @@
-//! `accounts create|list`.
+//! `accounts create|rotate-key|list`.
 
 use crate::{
     cli::{Accounts, AccountsArgs, SettingsArgs},
@@ -18,6 +18,18 @@ pub async fn run(settings: &SettingsArgs, args: &AccountsArgs, output: Output) -
                     field(created, "accountId"),
                     field(created, "name"),
                     field(created, "apiKey")
+                )
+            })
+        }
+        Accounts::RotateKey { account, grace } => {
+            let operation = Operation::AccountsRotateKey { account: account.clone(), grace: *grace };
+            let rotated = operate(&settings, operation).await?;
+            output.print(&rotated, |rotated| {
+                format!(
+                    "Account   {}\nAPI key   {}\n\nThe key is shown this once. The keys of before end at {}.",
+                    field(rotated, "accountId"),
+                    field(rotated, "apiKey"),
+                    field(rotated, "oldKeysEndAt")
                 )
             })
         }

@@ -1,5 +1,6 @@
 //! One command a file.
 
+pub mod about;
 pub mod accounts;
 pub mod audit;
 pub mod config;

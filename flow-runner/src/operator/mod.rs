@@ -35,6 +35,13 @@ pub enum Operation {
         /// For people.
         name: String,
     },
+    /// `accounts rotate-key ID`
+    AccountsRotateKey {
+        /// Whose.
+        account: String,
+        /// How long the keys of before stay good.
+        grace: Duration,
+    },
     /// `accounts list`
     AccountsList,
     /// `numbers add ID --account ID`
@@ -219,6 +226,7 @@ pub async fn run(operation: Operation, backends: &Backends, who: &str) -> anyhow
     let operator = backends.operator();
     Ok(match operation {
         Operation::AccountsCreate { name } => accounts::create(backends, &name).await?,
+        Operation::AccountsRotateKey { account, grace } => accounts::rotate_key(backends, who, &account, grace).await?,
         Operation::AccountsList => accounts::list(backends).await?,
         Operation::NumbersAdd { id, account, token } => operator.add_number(who, &id, &account, token.into()).await?,
         Operation::NumbersList => operator.numbers().await?,

@@ -1,5 +1,6 @@
 //! Operator commands on a data directory: the same beside a serving process, over its socket, and without one.
 
+mod about;
 mod api;
 mod beside;
 mod commands;

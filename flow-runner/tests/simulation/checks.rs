@@ -32,7 +32,7 @@ pub fn hold(world: &World) -> Result<(), String> {
     })
 }
 
-/// Nobody claims jobs that no bell rang for here; but when nothing goes wrong, each one's bell rings.
+/// A sender finds jobs without their bells; but when nothing goes wrong, each one's bell rings.
 pub fn last_bells_rang(world: &World) -> Result<(), String> {
     world.record.look(|rows| {
         for person in &world.people {
@@ -95,9 +95,13 @@ fn is_received(jobs: &[&Job], world: &World) -> Result<(), String> {
         let (name, state, resends) = (job.name(), job.state.as_str(), job.resends);
         match job.state {
             JobState::Sent => ensure(!arrived.is_empty(), || format!("{name} is sent and never arrived"))?,
-            JobState::Dead => ensure(job.letter == Some("unknown_outcome") && resends == 1, || {
-                format!("{name} is given up: {:?}, resent {resends} times", job.letter)
-            })?,
+            // Whoever is told that it arrived has it given up no longer.
+            JobState::Dead => ensure(
+                job.letter == Some("unknown_outcome")
+                    && resends == 1
+                    && arrived.iter().all(|fate| *fate == Fate::IsNeverTold),
+                || format!("{name} is given up: {:?}, resent {resends} times: {arrived:?}", job.letter),
+            )?,
             _ => return Err(format!("{name} is {state}")),
         }
         if arrived.len() > 1 {

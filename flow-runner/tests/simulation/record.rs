@@ -285,13 +285,14 @@ impl Rows {
 
 #[async_trait]
 impl Burial for Through {
-    async fn bury(&self, buried: &[Buried], _: Timestamp) -> Stored<()> {
+    async fn bury(&self, buried: &[Buried], _: Timestamp) -> Stored<Vec<bool>> {
         let letters: Vec<String> =
             buried.iter().map(|buried| format!("{}: {}", buried.message.id, buried.reason)).collect();
         let burying = move |world: &Arc<World>| {
             world.record.answers(world, "bury")?;
+            let written = vec![true; letters.len()];
             lock(&world.record.rows).letters.extend(letters);
-            Ok(())
+            Ok(written)
         };
         self.0.call("bury", burying).await
     }

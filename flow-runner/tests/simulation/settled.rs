@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use flow_engine::{Catalog, FlowId, FlowVersion, VersionId};
 use secrecy::SecretString;
 use shared::{
+    Timestamp,
     ids::{AccountId, PhoneNumberId},
     ports::{
         Stored,
@@ -57,6 +58,10 @@ impl Accounts for Through {
 
     async fn accounts(&self) -> Stored<Vec<Account>> {
         unreachable!("workers ask for one number at a time")
+    }
+
+    async fn rotate_key(&self, _: &AccountId, _: Timestamp) -> Stored<Option<SecretString>> {
+        unreachable!("nothing here makes keys")
     }
 
     async fn configure_account(&self, _: ConfiguredAccount) -> Stored<()> {

@@ -58,7 +58,12 @@ impl Operator {
         let job = JobId::from(id);
         self.note(who, "jobs.settle", id, json!({ "as": decision })).await?;
         match self.ledger.decide(&job, decision, self.clock.now()).await? {
-            Decided::Done => self.trace(id).await,
+            Decided::Done => {
+                if decision == Decision::Resend {
+                    metrics::counter!("flow_runner_unknown_resent_total").increment(1);
+                }
+                self.trace(id).await
+            }
             Decided::Stands(JobState::Dead) => Err(OperatorError::Conflict(format!(
                 "job {id} is given up; `flow-runner trace {id}` shows its dead letter, which can be replayed or discarded"
             ))),

@@ -72,6 +72,9 @@ pub trait ApiKeys: Send + Sync {
 pub trait Accounts: ApiKeys {
     /// Makes an account and its first key.
     async fn create_account(&self, name: &str) -> Stored<CreatedAccount>;
+    /// Makes a new key for an account; the keys that it has had end at `old_end`, if they don't end sooner. `None`: there is
+    /// no such account.
+    async fn rotate_key(&self, account: &AccountId, old_end: Timestamp) -> Stored<Option<SecretString>>;
     /// All accounts, oldest first.
     async fn accounts(&self) -> Stored<Vec<Account>>;
     /// Makes an account with given id, key and number, or brings it up to date; ends a pause of that number.

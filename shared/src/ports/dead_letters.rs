@@ -312,8 +312,9 @@ pub struct Buried {
 /// Makes letters of what queues gave up on.
 #[async_trait]
 pub trait Burial: Send + Sync {
-    /// Writes one letter each, however often it is asked for; none of a message that was handled all the same.
-    async fn bury(&self, buried: &[Buried], now: Timestamp) -> Stored<()>;
+    /// Writes one letter each, however often it is asked for; none of a message that was handled all the same. Which were
+    /// written now.
+    async fn bury(&self, buried: &[Buried], now: Timestamp) -> Stored<Vec<bool>>;
 }
 
 /// The dead letters.

@@ -181,8 +181,7 @@ pub trait Ledger: Send + Sync {
         number: &PhoneNumberId,
         since: Timestamp,
     ) -> Stored<Vec<(RecipientId, Timestamp)>>;
-    /// What failed in a status for the number's or a pair's rate, taken in after that, oldest first; as far as it still waits
-    /// to be sent again.
+    /// What failed in a status for the number's or a pair's rate, taken in after that, oldest first; of each job the last.
     async fn rate_failures(&self, number: &PhoneNumberId, after: Timestamp) -> Stored<Vec<RateFailure>>;
     /// What was claimed from this number since then, oldest first: to rebuild its limits from.
     async fn claimed_since(&self, number: &PhoneNumberId, since: Timestamp) -> Stored<Vec<(RecipientId, Timestamp)>>;

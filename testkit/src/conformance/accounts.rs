@@ -3,6 +3,7 @@
 use super::record::{ACCOUNT, NUMBER, RecordHarness, count};
 use secrecy::{ExposeSecret, SecretString};
 use shared::{
+    Clock as _,
     ids::AccountId,
     ports::accounts::{Accounts, ConfiguredAccount, PAUSED_BY_HAND, PhoneNumber},
 };
@@ -211,4 +212,25 @@ pub async fn a_change_is_seen_at_once_here_and_within_two_seconds_elsewhere(reco
     elsewhere.pause_phone_number(&NUMBER.into(), None).await.expect("any change of accounts");
     assert_eq!(owner(elsewhere, key).await, None);
     within_two_seconds(async || owner(here, key).await.is_none()).await;
+}
+
+/// The new key opens at once, the old one as long as it was given; a key that ended sooner is not prolonged.
+pub async fn a_rotated_key_ends_when_it_was_said_to(record: &dyn RecordHarness) {
+    let accounts = &*record.ports().accounts;
+    let made = accounts.create_account("Café").await.expect("create");
+    let another = accounts.create_account("Bar").await.expect("create");
+    let now = record.ports().clock.now();
+    let new =
+        accounts.rotate_key(&made.id, now.plus(Duration::from_millis(500))).await.expect("rotate").expect("a key");
+    let again = accounts.rotate_key(&made.id, now.plus(Duration::from_secs(2))).await.expect("rotate").expect("a key");
+    let open = async |key: &SecretString| owner(accounts, key.expose_secret()).await.is_some();
+    for key in [&made.api_key, &new, &again, &another.api_key] {
+        assert!(open(key).await);
+    }
+    record.pass(Duration::from_millis(600)).await;
+    assert!(!open(&made.api_key).await, "half a second");
+    assert!(open(&new).await && open(&again).await && open(&another.api_key).await);
+    record.pass(Duration::from_secs(2)).await;
+    assert!(!open(&new).await && open(&again).await);
+    assert!(accounts.rotate_key(&"nobody".into(), now).await.expect("asked").is_none());
 }

@@ -13,6 +13,7 @@ use shared::{
         queue::Message,
     },
 };
+use std::time::Duration;
 
 const NOTHING: Allowed = Allowed { may_duplicate: false, force: false };
 
@@ -49,8 +50,8 @@ fn of_message(letter: &str, commit: &EventCommit) -> Buried {
     of_event(letter, Event::Message(Box::new(commit.message.clone())))
 }
 
-async fn bury(record: &dyn RecordHarness, buried: &[Buried]) {
-    record.ports().burial.bury(buried, NOW).await.expect("buried");
+async fn bury(record: &dyn RecordHarness, buried: &[Buried]) -> Vec<bool> {
+    record.ports().burial.bury(buried, NOW.plus(Duration::from_secs(300))).await.expect("buried")
 }
 
 async fn open(record: &dyn RecordHarness) -> Vec<DeadLetter> {
@@ -72,8 +73,9 @@ async fn add_number(record: &dyn RecordHarness) {
 
 /// However often it is delivered: its letter stays what it has become.
 pub async fn what_was_buried_is_one_letter(record: &dyn RecordHarness) {
-    bury(record, &[buried("1", MESSAGE, "{"), buried("2", "weird", vec![0, 159, 146, 150])]).await;
-    bury(record, &[buried("1", MESSAGE, "{")]).await;
+    let both = bury(record, &[buried("1", MESSAGE, "{"), buried("2", "weird", vec![0, 159, 146, 150])]).await;
+    let again = bury(record, &[buried("1", MESSAGE, "{")]).await;
+    assert_eq!((both, again), (vec![true, true], vec![false]));
     let found = open(record).await;
     assert_eq!(letters(record).await, ["open undecodable", "open undecodable"]);
     let body = |letter: &str| found.iter().find(|found| found.id.as_str() == letter).expect("a letter").body.clone();
@@ -109,12 +111,21 @@ pub async fn a_buried_message_is_replayed_as_it_was(record: &dyn RecordHarness) 
     assert_eq!(letters(record).await, ["replayed delivery_limit"]);
 }
 
+/// What its person wrote after it was handled before anybody gave it up.
+pub async fn a_buried_message_that_was_overtaken_is_replayed_by_force_only(record: &dyn RecordHarness) {
+    add_number(record).await;
+    let later = event("ann", "2").with(|message, _| message.received_at = NOW.plus(Duration::from_secs(60)));
+    committed(record, later.build()).await;
+    bury(record, &[of_message("1", &event("ann", "1").build())]).await;
+    assert!(matches!(replay(record, "1").await, Replay::Left(Prospect::SessionMovedOn)));
+}
+
 /// Its effect stands; only the acknowledgement got lost, a hundred times.
 pub async fn a_message_that_was_handled_all_the_same_is_not_buried(record: &dyn RecordHarness) {
     add_number(record).await;
     committed(record, event("ann", "1").build()).await;
-    bury(record, &[of_message("1", &event("ann", "1").build())]).await;
-    assert!(letters(record).await.is_empty());
+    let written = bury(record, &[of_message("1", &event("ann", "1").build())]).await;
+    assert!(letters(record).await.is_empty() && written == [false]);
 
     // Handled later: nothing is left to be replayed.
     let version = find(record, "ann").await.expect("ann").version;

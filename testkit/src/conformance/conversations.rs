@@ -10,7 +10,7 @@ use super::record::{
 };
 use shared::{
     event::{KeptEvent, KeptKind, OPERATOR_WAMID, PersonsCall},
-    ids::{self, RowVersion},
+    ids::{self, Identities, RowVersion},
     job::{JobRef, LaneSeq},
     ports::conversations::{CommitOutcome, EventCommit},
 };
@@ -327,7 +327,7 @@ pub async fn only_what_a_person_did_is_their_last_message(record: &dyn RecordHar
 pub async fn a_call_is_its_persons_last_message(record: &dyn RecordHarness) {
     let accounts = &record.ports().accounts;
     accounts.add_phone_number(&ACCOUNT.into(), &NUMBER.into(), "token".to_owned().into()).await.expect("a number");
-    committed(record, event("ann", "1").build()).await;
+    committed(record, event("ann", "1").who(Some("DE.1"), phone_of("ann").phone.as_deref()).build()).await;
     let call = |number: &str, person: &str, at: i64| PersonsCall {
         phone_number_id: number.into(),
         caller: phone_of(person),
@@ -339,6 +339,14 @@ pub async fn a_call_is_its_persons_last_message(record: &dyn RecordHarness) {
         (call(NUMBER, "ann", 30), false),
         (call("another", "ann", 90), false),
         (call(NUMBER, "bob", 90), false),
+        // The phone is somebody else's by now.
+        (
+            PersonsCall {
+                caller: Identities { bsuid: Some("DE.2".into()), ..phone_of("ann") },
+                ..call(NUMBER, "ann", 90)
+            },
+            false,
+        ),
     ] {
         if opens {
             last = call.at * 1000;

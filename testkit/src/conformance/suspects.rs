@@ -3,7 +3,7 @@
 use super::record::{NOW, RecordHarness, event};
 use bytes::Bytes;
 use shared::{
-    event::Event,
+    event::{Event, KeptEvent, KeptKind},
     ports::{
         dead_letters::{Allowed, LetterFilter, Prospect, Replay},
         listing::Page,
@@ -102,6 +102,29 @@ pub async fn what_was_given_up_is_replayed_by_force_only(record: &dyn RecordHarn
     );
     let noted = ports.suspects.note(QUEUE, &message, "a", NOW).await.expect("noted");
     assert_eq!(noted, Noted::Open(0));
+}
+
+/// Whatever it is: it would kill again.
+pub async fn a_note_that_was_given_up_is_replayed_by_force_only(record: &dyn RecordHarness) {
+    let kept = KeptEvent {
+        event_id: "e-1".to_owned().into(),
+        received_at: NOW,
+        kind: KeptKind::Other,
+        field: None,
+        body: "{}".into(),
+        calls: Vec::new(),
+    };
+    let message = Event::Kept(kept).into_publish(8).expect("JSON").message;
+    let ports = record.ports();
+    ports.suspects.give_up(QUEUE, &message, Cause::Kills, NOW).await.expect("given up");
+    let page = Page { limit: 10, after: None };
+    let letters = ports.dead_letters.list(&LetterFilter::default(), &page).await.expect("letters").items;
+    let ids = [letters[0].id.clone()];
+    let replay = |force| ports.dead_letters.replay(&ids, Allowed { may_duplicate: false, force }, NOW);
+    let left = replay(false).await.expect("judged");
+    assert!(matches!(left[0].1, Replay::Left(Prospect::SessionMovedOn)), "{left:?}");
+    let replayed = replay(true).await.expect("replayed");
+    assert!(matches!(&replayed[0].1, Replay::Event(Event::Kept(_))), "{replayed:?}");
 }
 
 /// What panics in a process that never noted it.

@@ -11,11 +11,13 @@ use shared::{
     ports::Stored,
 };
 
-/// The last message's time of whoever these identities are, to a number of whose account: number, bsuid, phone, time.
+/// The last message's time of whoever these identities are, to a number of whose account: number, bsuid, phone, time. Phones are
+/// recycled: one counts for nobody who is known to have another user id.
 const CALLED: &str = "UPDATE recipients SET last_message_at = $4
     WHERE (last_message_at IS NULL OR last_message_at < $4) AND id IN (SELECT i.recipient_id FROM identities i
         JOIN phone_numbers n ON n.account_id = i.account_id
-        WHERE n.id = $1 AND ((i.kind = 'bsuid' AND i.value = $2) OR (i.kind = 'phone' AND i.value = $3)))";
+        WHERE n.id = $1 AND ((i.kind = 'bsuid' AND i.value = $2) OR (i.kind = 'phone' AND i.value = $3)))
+    AND (bsuid IS NULL OR $2 = '' OR bsuid = $2)";
 
 struct Keep(Vec<KeptEvent>);
 

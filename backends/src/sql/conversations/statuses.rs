@@ -76,7 +76,8 @@ struct Row {
     changed: bool,
 }
 
-/// Meta's code for the pace of a pair.
+/// Meta's codes for the rate of a number, and for the pace of a pair.
+const NUMBER_RATE: i64 = 130_429;
 const PAIR_RATE: i64 = 131_056;
 
 #[async_trait]
@@ -216,12 +217,15 @@ impl Apply {
     async fn write(&self, tx: &DatabaseTransaction, job: &JobId, row: &Row) -> Result<(), DbErr> {
         let sql = "UPDATE jobs SET state = $2, delivery = $3, wamid = $4, due_at = $5, spent = $6, failed_at = $7,
             delivered_at = $8, read_at = $9, error_code = COALESCE($10, error_code), error = COALESCE($11, error),
-            attempts = CASE WHEN $12 = '' THEN attempts ELSE COALESCE(attempts, '') || $12 END, updated_at = $13
+            attempts = CASE WHEN $12 = '' THEN attempts ELSE COALESCE(attempts, '') || $12 END, updated_at = $13,
+            rate_failed_at = COALESCE($14, rate_failed_at), rate_failed_code = COALESCE($15, rate_failed_code)
             WHERE id = $1";
         let attempt = row
             .error
             .as_ref()
             .map_or_else(String::new, |(code, message)| letters::failed_line(self.now, row.attempt, *code, message));
+        // Whoever sends from the number hears of it from here.
+        let rate = row.error.as_ref().map(|(code, _)| *code).filter(|code| [NUMBER_RATE, PAIR_RATE].contains(code));
         let values: Vec<Value> = vec![
             job.as_str().into(),
             row.state.as_str().into(),
@@ -236,6 +240,8 @@ impl Apply {
             row.error.as_ref().map(|(_, message)| message.as_str()).into(),
             attempt.into(),
             self.now.0.into(),
+            rate.map(|_| self.now.0).into(),
+            rate.into(),
         ];
         execute(tx, sql, values).await?;
         if row.settles_letter {

@@ -52,13 +52,17 @@ pub(super) struct Bury {
 
 #[async_trait]
 impl Transaction for Bury {
-    type Output = ();
+    type Output = Vec<bool>;
     const DOING: &'static str = "burying what queues gave up on";
 
-    async fn run(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    async fn run(&self, tx: &DatabaseTransaction) -> Result<Vec<bool>, DbErr> {
+        let mut written = Vec::with_capacity(self.buried.len());
         for buried in &self.buried {
             let letter = match &buried.event {
-                Some(Event::Message(message)) if is_handled(tx, message).await? => continue,
+                Some(Event::Message(message)) if is_handled(tx, message).await? => {
+                    written.push(false);
+                    continue;
+                }
                 Some(Event::Message(message)) => Letter {
                     phone_number_id: Some(message.phone_number_id.to_string()),
                     account_id: account(tx, message.phone_number_id.as_str()).await?,
@@ -72,9 +76,9 @@ impl Transaction for Bury {
                 },
                 Some(Event::Kept(_)) | None => letter(buried),
             };
-            write_once(tx, &buried.letter, letter, self.now).await?;
+            written.push(write_once(tx, &buried.letter, letter, self.now).await?);
         }
-        Ok(())
+        Ok(written)
     }
 }
 

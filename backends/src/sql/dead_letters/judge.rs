@@ -17,6 +17,8 @@ use std::time::Duration;
 const WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// The reason of letters whose message may have arrived.
 const UNKNOWN_OUTCOME: &str = "unknown_outcome";
+/// And of those whose message killed whoever handled it.
+const KILLS_CONSUMER: &str = "kills_consumer";
 
 /// So many letters with their job or message, number and recipient, oldest first. Who wrote an event to a number that
 /// nobody owned is known once somebody owns it.
@@ -25,8 +27,8 @@ pub(in crate::sql) fn select(count: usize) -> String {
         "SELECT l.id, l.kind, l.state, l.reason, l.body, l.job_id, l.phone_number_id, j.state AS job_state, j.lane_seq, j.content,
             j.outside_window,
             n.id AS number, n.paused, r.counter, r.last_message_at, m.state AS message_state,
-            EXISTS (SELECT 1 FROM messages later WHERE later.recipient_id = r.id AND later.state = 'handled'
-                AND later.received_at > COALESCE(m.received_at, l.created_at)) AS answered_since
+            m.received_at, l.created_at, (SELECT MAX(later.received_at) FROM messages later
+                WHERE later.recipient_id = r.id AND later.state = 'handled') AS last_handled
             FROM dead_letters l
             LEFT JOIN jobs j ON j.id = l.job_id
             LEFT JOIN phone_numbers n ON n.id = l.phone_number_id
@@ -100,9 +102,11 @@ fn of_job(row: &QueryResult, now: Timestamp) -> Result<Facts, DbErr> {
     })
 }
 
-/// What sends nothing: whatever it says is noted once, whenever it comes.
+/// What sends nothing: whatever it says is noted once, whenever it comes. One that killed those who handled it comes again by
+/// force only.
 fn of_note(row: &QueryResult) -> Result<Facts, DbErr> {
-    Ok(Facts { dead: is_open(row)?, number: true, window: true, unknown: false, moved_on: false })
+    let kills = column::<String>(row, "reason")? == KILLS_CONSUMER;
+    Ok(Facts { dead: is_open(row)?, number: true, window: true, unknown: false, moved_on: kills })
 }
 
 /// Without an event that can be read nobody knows which number it was for.
@@ -111,13 +115,16 @@ fn of_message(row: &QueryResult, event: Option<&InboundMessage>, now: Timestamp)
     // A letter that was written unparsed names neither number nor recipient. Whether the number is known shows when its event
     // is handled; what came after it nobody knows, so it is replayed by force only.
     let unparsed = column::<Option<String>>(row, "phone_number_id")?.is_none();
+    // The row of a message that its conversation gave up; what a queue gave up may have none.
+    let received_at = column::<Option<i64>>(row, "received_at")?.or(event.map(|event| event.received_at.0));
+    let received_at = received_at.map_or_else(|| column(row, "created_at"), Ok)?;
     let own = event.map(|event| Timestamp(event.sent_at.saturating_mul(1000)));
     Ok(Facts {
         dead: is_open(row)? && state.as_deref() != Some("handled"),
         number: event.is_some() && (unparsed || has_number(row)?),
         window: in_window(last_message(row)?.max(own), now),
         unknown: false,
-        moved_on: unparsed || column(row, "answered_since")?,
+        moved_on: unparsed || column::<Option<i64>>(row, "last_handled")? > Some(received_at),
     })
 }
 

@@ -36,7 +36,7 @@ fn values(ids: &[DeadLetterId]) -> Vec<Value> {
 
 #[async_trait]
 impl Burial for SqlDeadLetters {
-    async fn bury(&self, buried: &[Buried], now: Timestamp) -> Stored<()> {
+    async fn bury(&self, buried: &[Buried], now: Timestamp) -> Stored<Vec<bool>> {
         self.0.write(bury::Bury { buried: buried.to_vec(), now }).await
     }
 }

@@ -63,19 +63,19 @@ pub(in crate::sql) async fn write<C: ConnectionTrait>(
     insert(tx, "dead_letters", &COLUMNS, rows, "").await.map(drop)
 }
 
-/// Writes a letter that has an id already, unless it is there.
+/// Writes a letter that has an id already, unless it is there; whether it was not.
 pub(super) async fn write_once<C: ConnectionTrait>(
     tx: &C,
     id: &DeadLetterId,
     letter: Letter,
     now: Timestamp,
-) -> Result<(), DbErr> {
+) -> Result<bool, DbErr> {
     let reason = letter.reason;
     let written =
         insert(tx, "dead_letters", &COLUMNS, vec![row(id.as_str(), letter, now)], "ON CONFLICT (id) DO NOTHING")
             .await?;
     metrics::counter!("flow_runner_dead_letters_total", "reason" => reason).increment(written);
-    Ok(())
+    Ok(written > 0)
 }
 
 /// Closes the letter of a job that turns out to have arrived: it needs nobody's care any more.

@@ -30,9 +30,8 @@ pub(super) const SELECT_PAIRS_REFUSED: &str = "SELECT recipient_id, max(claimed_
     WHERE phone_number_id = $1 AND claimed_at > $2 AND error_code = 131056 GROUP BY recipient_id";
 
 /// What failed in a status for a rate: number, after.
-pub(super) const SELECT_RATE_FAILURES: &str = "SELECT recipient_id, error_code, updated_at FROM jobs
-    WHERE phone_number_id = $1 AND updated_at > $2 AND state = 'retrying' AND failed_at IS NOT NULL
-        AND error_code IN (130429, 131056) ORDER BY updated_at";
+pub(super) const SELECT_RATE_FAILURES: &str = "SELECT recipient_id, rate_failed_code, rate_failed_at FROM jobs
+    WHERE phone_number_id = $1 AND rate_failed_at > $2 ORDER BY rate_failed_at";
 
 /// The first open job of a lane: number, recipient.
 pub(super) fn select_head() -> String {
@@ -135,8 +134,8 @@ pub(super) async fn rate_failures(db: &Db, number: &PhoneNumberId, after: Timest
     let read = |row: &QueryResult| {
         Ok(RateFailure {
             recipient_id: column::<String>(row, "recipient_id")?.into(),
-            code: column(row, "error_code")?,
-            at: Timestamp(column(row, "updated_at")?),
+            code: column(row, "rate_failed_code")?,
+            at: Timestamp(column(row, "rate_failed_at")?),
         })
     };
     rows.iter().map(read).collect::<Result<_, DbErr>>().map_err(|error| store_error(DOING, &error))

@@ -101,8 +101,8 @@ fn taken_between(sends: &[SentMessage], from: u64, to: u64) -> usize {
 #[ignore = "one of many: run by `./dev faults`"]
 async fn row_32_refusals_for_a_rate_are_obeyed_and_cost_nothing() {
     // Requests that were under way when a refusal came.
-    const UNDER_WAY: u64 = 300;
-    const ASKED: u64 = 3;
+    const UNDER_WAY: u64 = 1_000;
+    const ASKED: u64 = 5;
     let mut running = Running::new(&[("WHATSAPP_NUMBER_RATE", "200")]).await;
     let simulator = running.scene.simulator.clone();
     let refuse = |code| FaultKind::Error { code, http_status: None, details: None, headers: BTreeMap::new() };

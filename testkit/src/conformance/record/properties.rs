@@ -157,6 +157,7 @@ macro_rules! record_conformance {
             a_key_opens_its_account_and_no_other
             neither_key_nor_token_stands_in_the_database
             a_revoked_or_expired_key_opens_nothing
+            a_rotated_key_ends_when_it_was_said_to
             a_configured_account_is_brought_up_to_date
             a_number_is_found_with_its_token
             a_token_moved_to_another_number_is_not_decrypted
@@ -191,6 +192,7 @@ macro_rules! record_conformance {
             what_is_given_up_is_one_letter
             what_rings_for_a_job_leaves_no_letter
             what_was_given_up_is_replayed_by_force_only
+            a_note_that_was_given_up_is_replayed_by_force_only
             what_was_never_noted_can_be_given_up
             messages_without_an_id_are_told_apart_by_what_is_in_them
             a_record_that_is_there_says_so
@@ -198,6 +200,7 @@ macro_rules! record_conformance {
         $crate::record_conformance!(@each $harness; burial:
             what_was_buried_is_one_letter
             a_buried_message_is_replayed_as_it_was
+            a_buried_message_that_was_overtaken_is_replayed_by_force_only
             a_message_that_was_handled_all_the_same_is_not_buried
             a_buried_note_is_replayed_without_asking_for_a_number
         );
