@@ -7,7 +7,7 @@ import sys
 
 
 # The rows that there are: one that never held is told too.
-EXPECTED = [*range(1, 45), 46, 47, 48]
+EXPECTED = [*range(1, 49)]
 
 
 def main():

@@ -1,6 +1,7 @@
 //! Pages of other origins that may use the flow API from a browser (the Fetch standard's CORS protocol).
 
-use http::{HeaderName, HeaderValue, Method, header};
+use crate::headers::REQUEST_ID;
+use http::{HeaderValue, Method, header};
 use std::time::Duration;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -20,6 +21,6 @@ pub(crate) fn layer(origins: &[String]) -> CorsLayer {
     none.allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_MATCH, header::IF_NONE_MATCH])
-        .expose_headers([header::ETAG, header::RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .expose_headers([header::ETAG, header::RETRY_AFTER, REQUEST_ID])
         .max_age(REMEMBERED)
 }

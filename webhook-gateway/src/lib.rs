@@ -14,6 +14,7 @@ mod cors;
 mod depth;
 mod flows;
 mod gateway;
+mod headers;
 pub mod meta;
 mod ops;
 mod problem;

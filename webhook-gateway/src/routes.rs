@@ -1,10 +1,11 @@
 //! Which path goes where.
 
-use crate::{CALLBACK_PATH, FLOW_PATH, Gateway, OPS_PATH, callback, cors, flows, problem::Problem};
+use crate::{CALLBACK_PATH, FLOW_PATH, Gateway, OPS_PATH, callback, cors, flows, headers, problem::Problem};
 use axum::{
     Router,
     body::Body,
     extract::{Request, State},
+    middleware,
     response::{IntoResponse, Response},
     routing::any,
 };
@@ -23,6 +24,7 @@ pub fn router(gateway: Arc<Gateway>) -> Router {
         .route("/readyz", any(ops))
         .route("/metrics", any(ops))
         .fallback(not_here)
+        .layer(middleware::from_fn(headers::put))
         .with_state(gateway)
 }
 

@@ -166,13 +166,21 @@ impl Scene {
 
     /// One callback of somebody who has not written yet, posted once: its status and how long the answer took.
     pub async fn one_callback(&self) -> (Option<u16>, Duration) {
+        self.prepared_callback().await
+    }
+
+    /// The same, to be awaited by somebody else.
+    pub fn prepared_callback(&self) -> impl Future<Output = (Option<u16>, Duration)> + Send + use<> {
         let user = self.somebody_in(0);
         let wamid = self.simulator.next_wamid(&user);
         let text = UserMessage::Text("nothing is answered to this".to_owned());
         let body = self.simulator.callback_body(NUMBER, &user, &text, &wamid);
-        let began = Instant::now();
-        let status = post(&self.fleet.http, &self.webhook, &body).await;
-        (status, began.elapsed())
+        let (http, webhook) = (self.fleet.http.clone(), self.webhook.clone());
+        async move {
+            let began = Instant::now();
+            let status = post(&http, &webhook, &body).await;
+            (status, began.elapsed())
+        }
     }
 
     /// Waits until everybody has written and all is sent and settled; then everybody has exactly what the flow says, once

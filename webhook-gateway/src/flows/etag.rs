@@ -10,6 +10,8 @@ pub(super) fn tagged(record: &FlowRecord, answer: impl IntoResponse) -> Response
     let mut response = answer.into_response();
     if let Ok(tag) = HeaderValue::from_str(&tag(record)) {
         response.headers_mut().insert(header::ETAG, tag);
+        // It may be kept, and is asked after before it is used.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     }
     response
 }

@@ -302,3 +302,25 @@ async fn pages_of_other_origins_are_let_in_by_a_setting_only() {
         assert_eq!((real.status, real.header("access-control-allow-origin")), (StatusCode::OK, allowed));
     }
 }
+
+#[tokio::test]
+async fn every_answer_bears_an_id_and_says_that_it_is_data() {
+    let world = World::new();
+    let mut ids = std::collections::BTreeSet::new();
+    for (path, own, taken) in [
+        (FLOW_PATH, "", false),
+        (FLOW_PATH, "req-1/a+b=:._", true),
+        ("/nothing", "two words", false),
+        ("/healthz", &"x".repeat(129), false),
+        (webhook_gateway::CALLBACK_PATH, "9f8e", true),
+    ] {
+        let request = Request::get(path).header("x-request-id", own).body(Body::empty()).unwrap();
+        let answer = world.ask(request).await;
+        let id = answer.header("x-request-id").to_owned();
+        assert_eq!(id == own, taken, "{path} {own}: {id}");
+        assert!(!id.is_empty() && ids.insert(id), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        assert!(answer.header("content-security-policy").contains("frame-ancestors"), "{path}");
+    }
+}
