@@ -33,5 +33,7 @@ mod shapes;
 #[path = "operator/sink.rs"]
 mod sink;
 mod support;
+#[path = "operator/tenants.rs"]
+mod tenants;
 
 use commands::{done, items, output, refused, run, shown};

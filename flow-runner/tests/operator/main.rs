@@ -19,5 +19,6 @@ mod sink;
 mod socket;
 #[path = "../support/mod.rs"]
 mod support;
+mod tenants;
 
 use commands::{done, items, output, refused, run, shown};
