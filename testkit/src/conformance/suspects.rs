@@ -82,6 +82,18 @@ pub async fn what_rings_for_a_job_leaves_no_letter(record: &dyn RecordHarness) {
     assert!(record.texts(LETTERS).await.is_empty());
 }
 
+/// What a replay of the only letter gives by force, and does not give otherwise.
+async fn replayed_by_force_only(record: &dyn RecordHarness) -> Replay {
+    let dead_letters = &record.ports().dead_letters;
+    let page = Page { limit: 10, after: None };
+    let letters = dead_letters.list(&LetterFilter::default(), &page).await.expect("letters").items;
+    let ids = [letters[0].id.clone()];
+    let replay = |force| dead_letters.replay(&ids, Allowed { may_duplicate: false, force }, NOW);
+    let left = replay(false).await.expect("judged");
+    assert!(matches!(left[0].1, Replay::Left(Prospect::SessionMovedOn)), "{left:?}");
+    replay(true).await.expect("replayed").remove(0).1
+}
+
 /// Nobody knows what came after it, so by force only; then it is handled anew, and may be found out anew.
 pub async fn what_was_given_up_is_replayed_by_force_only(record: &dyn RecordHarness) {
     let event = event("ann", "1").build().message;
@@ -89,15 +101,9 @@ pub async fn what_was_given_up_is_replayed_by_force_only(record: &dyn RecordHarn
     let message = Message { id: event.event_id.as_str().into(), body, ..message("") };
     let ports = record.ports();
     ports.suspects.give_up(QUEUE, &message, Cause::Kills, NOW).await.expect("given up");
-    let page = Page { limit: 10, after: None };
-    let letters = ports.dead_letters.list(&LetterFilter::default(), &page).await.expect("letters").items;
-    let ids = [letters[0].id.clone()];
-    let replay = |force| ports.dead_letters.replay(&ids, Allowed { may_duplicate: false, force }, NOW);
-    let left = replay(false).await.expect("judged");
-    assert!(matches!(left[0].1, Replay::Left(Prospect::SessionMovedOn)), "{left:?}");
-    let replayed = replay(true).await.expect("replayed");
+    let replayed = replayed_by_force_only(record).await;
     assert!(
-        matches!(&replayed[0].1, Replay::Event(Event::Message(again)) if again.event_id == event.event_id),
+        matches!(&replayed, Replay::Event(Event::Message(again)) if again.event_id == event.event_id),
         "{replayed:?}"
     );
     let noted = ports.suspects.note(QUEUE, &message, "a", NOW).await.expect("noted");
@@ -117,14 +123,8 @@ pub async fn a_note_that_was_given_up_is_replayed_by_force_only(record: &dyn Rec
     let message = Event::Kept(kept).into_publish(8).expect("JSON").message;
     let ports = record.ports();
     ports.suspects.give_up(QUEUE, &message, Cause::Kills, NOW).await.expect("given up");
-    let page = Page { limit: 10, after: None };
-    let letters = ports.dead_letters.list(&LetterFilter::default(), &page).await.expect("letters").items;
-    let ids = [letters[0].id.clone()];
-    let replay = |force| ports.dead_letters.replay(&ids, Allowed { may_duplicate: false, force }, NOW);
-    let left = replay(false).await.expect("judged");
-    assert!(matches!(left[0].1, Replay::Left(Prospect::SessionMovedOn)), "{left:?}");
-    let replayed = replay(true).await.expect("replayed");
-    assert!(matches!(&replayed[0].1, Replay::Event(Event::Kept(_))), "{replayed:?}");
+    let replayed = replayed_by_force_only(record).await;
+    assert!(matches!(&replayed, Replay::Event(Event::Kept(_))), "{replayed:?}");
 }
 
 /// What panics in a process that never noted it.
