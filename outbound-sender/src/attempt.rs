@@ -2,7 +2,7 @@
 
 use crate::{
     rules::{SEND_CAP, SendRules},
-    whatsapp::{Answer, Api, Reply, request},
+    whatsapp::{Answer, Api, POST_TIME, Reply, request},
 };
 use flow_engine::Content;
 use serde_json::Value;
@@ -139,6 +139,8 @@ struct Ready {
     claimed_at: Timestamp,
     number: Arc<PhoneNumber>,
     body: Value,
+    /// In boot time: nothing is written later, whatever keeps it from being written.
+    not_after: Duration,
 }
 
 enum Prepared {
@@ -156,7 +158,7 @@ impl Attempts {
         };
         failpoint::reached("sender.before_post");
         let began = self.clock.boot();
-        let reply = self.api.send(&ready.number.id, &ready.number.access_token, &ready.body).await;
+        let reply = self.api.send(&ready.number.id, &ready.number.access_token, &ready.body, ready.not_after).await;
         failpoint::reached("sender.after_post");
         metrics::histogram!("flow_runner_send_seconds").record((self.clock.boot() - began).as_secs_f64());
         let call = Call::new(began, ready.number.account_id.clone(), &reply);
@@ -203,14 +205,19 @@ impl Attempts {
             self.again(&claimed, claimed_at, false, None, "the number is paused").await?;
             return Ok(Prepared::Not(Attempted::Paused));
         }
-        failpoint::reached("sender.after_claim");
         let tag = JobTag { job: claimed.job.job_id.clone(), attempt: claimed.attempt }.to_string();
         let body = request(&claimed, self.rules.content(&claimed, claimed_at), &tag);
         if self.clock.boot() - asked > LEASE {
             let why = "the claim had run out before the POST";
             return self.again(&claimed, claimed_at, false, None, why).await.map(Prepared::Not);
         }
-        Ok(Prepared::Ready(Box::new(Ready { claimed: *claimed, claimed_at, number, body })))
+        Ok(Prepared::Ready(Box::new(Ready {
+            claimed: *claimed,
+            claimed_at,
+            number,
+            body,
+            not_after: asked + LEASE + POST_TIME,
+        })))
     }
 
     async fn settle(

@@ -13,7 +13,8 @@ const BELL_PREFETCH: u16 = 256;
 
 /// Starts the sender.
 pub fn start(process: &mut Process, settings: &Settings) -> Result<(), ClientError> {
-    let client = Client::new(&settings.whatsapp.api_base_url, &settings.whatsapp.api_version)?;
+    let client =
+        Client::new(&settings.whatsapp.api_base_url, &settings.whatsapp.api_version, process.backends.clock.clone())?;
     let ports = ports(&process.backends, client);
     let sender = Sender::new(ports, sender_settings(settings, process.backends.exclusive));
     process.start("the sender", |stop| sender.run(stop));

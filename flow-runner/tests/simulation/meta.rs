@@ -165,10 +165,13 @@ fn ends(world: &Arc<World>, tag: &str) -> Ending {
 
 #[async_trait]
 impl Api for Through {
-    async fn send(&self, _: &PhoneNumberId, _: &SecretString, body: &Value) -> Reply {
+    async fn send(&self, _: &PhoneNumberId, _: &SecretString, body: &Value, not_after: Duration) -> Reply {
         let (process, world) = (&self.0, &self.0.world);
         process.point("post").await;
         let tag = body["biz_opaque_callback_data"].as_str().unwrap_or_default();
+        if world.clock.boot() > not_after {
+            return Reply { answer: Answer::Ambiguous("too late".to_owned()), account_waits: None };
+        }
         let answer = match ends(world, tag) {
             Ending::Answered(answer) => answer,
             Ending::Lost => {

@@ -3,13 +3,14 @@
 use super::{
     Api,
     answer::{Answer, Reply, is_definite, read_answer, time_to_regain_access},
+    leased::Leased,
 };
 use async_trait::async_trait;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use shared::ids::PhoneNumberId;
-use std::{error::Error as _, time::Duration};
+use shared::{Clock, ids::PhoneNumberId};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 /// A POST ends within this, whatever happens.
 pub(crate) const POST_TIME: Duration = Duration::from_secs(20);
@@ -35,11 +36,12 @@ pub struct Client {
     http: reqwest::Client,
     /// `{base}/{version}`.
     root: String,
+    clock: Arc<dyn Clock>,
 }
 
 impl Client {
     /// For this address and version.
-    pub fn new(base_url: &str, version: &str) -> Result<Self, ClientError> {
+    pub fn new(base_url: &str, version: &str, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
         // Another part of the process may have installed it already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder()
@@ -52,15 +54,17 @@ impl Client {
             .retry(reqwest::retry::never())
             .user_agent(concat!("flow-runner/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, root: format!("{base_url}/{version}") })
+        Ok(Self { http, root: format!("{base_url}/{version}"), clock })
     }
 }
 
 #[async_trait]
 impl Api for Client {
-    async fn send(&self, number: &PhoneNumberId, token: &SecretString, body: &Value) -> Reply {
+    async fn send(&self, number: &PhoneNumberId, token: &SecretString, body: &Value, not_after: Duration) -> Reply {
         let url = format!("{}/{number}/messages", self.root);
-        let request = self.http.post(url).bearer_auth(token.expose_secret()).json(body);
+        let body = Leased::new(body.to_string().into(), not_after, self.clock.clone());
+        let request = self.http.post(url).bearer_auth(token.expose_secret());
+        let request = request.header(CONTENT_TYPE, "application/json").body(reqwest::Body::wrap(body));
         let whole = tokio::select! {
             // The deadline first: an answer that comes with it is not looked at, whoever waits may have given up.
             biased;
@@ -125,4 +129,60 @@ fn describe(error: &reqwest::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use shared::SystemClock;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    /// What is written of a request that may be begun before this moment, and what is made of that.
+    async fn written(not_after: impl FnOnce(Duration) -> Duration) -> (String, Answer) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let clock = Arc::new(SystemClock::default());
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()), "v1", clock.clone()).unwrap();
+        let (body, not_after) = (json!({ "text": "hello" }), not_after(clock.boot()));
+        let serving = async {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let (mut seen, mut part) = (Vec::new(), [0; 4096]);
+            loop {
+                let count = connection.read(&mut part).await.unwrap();
+                seen.extend_from_slice(&part[..count]);
+                let whole = String::from_utf8_lossy(&seen).ends_with('}');
+                if whole {
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 26\r\n\r\n{\"messages\":[{\"id\":\"w1\"}]}";
+                    connection.write_all(answer).await.unwrap();
+                }
+                if whole || count == 0 {
+                    return String::from_utf8(seen).unwrap();
+                }
+            }
+        };
+        let (number, token) = ("1".into(), "token".into());
+        let (seen, reply) = tokio::join!(serving, client.send(&number, &token, &body, not_after));
+        (seen, reply.answer)
+    }
+
+    #[tokio::test]
+    async fn a_message_is_written_whole_with_its_length() {
+        let (seen, answer) = written(|now| now + Duration::from_secs(30)).await;
+        assert_eq!(answer, Answer::Accepted { wamid: "w1".into() });
+        assert!(
+            seen.contains("content-length: 16\r\n") && seen.contains("content-type: application/json\r\n"),
+            "{seen}"
+        );
+        assert!(seen.ends_with(r#"{"text":"hello"}"#) && !seen.contains("chunked"), "{seen}");
+    }
+
+    #[tokio::test]
+    async fn what_comes_to_be_written_after_its_time_is_no_message() {
+        let (seen, answer) = written(|now| now - Duration::from_millis(1)).await;
+        assert!(!seen.contains("hello"), "{seen}");
+        assert!(matches!(answer, Answer::Ambiguous(_)), "{answer:?}");
+    }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod api;
 mod client;
+mod leased;
 mod request;
 
 pub use answer::{Answer, Reply, read_answer};

@@ -103,7 +103,7 @@ async fn row_46_a_sender_frozen_between_claim_and_post_posts_nothing_when_it_tha
     let gateway = scene.gateway(&[]).await;
     scene.save_flows(&gateway).await;
     let _worker = scene.fleet.start(Role::Worker, &[]).await;
-    let frozen = scene.fleet.start(Role::Sender, &[("FLOW_RUNNER_FAILPOINTS", "sender.after_claim!@60")]).await;
+    let frozen = scene.fleet.start(Role::Sender, &[("FLOW_RUNNER_FAILPOINTS", "sender.before_post!@60")]).await;
     scene.until_served().await;
     scene.write(40, 40, 1, Duration::from_millis(5_000));
     until_within("the sender is frozen", PATIENCE, || is_frozen(&frozen)).await;
@@ -115,6 +115,11 @@ async fn row_46_a_sender_frozen_between_claim_and_post_posts_nothing_when_it_tha
     scene.until_served().await;
     assert_eq!(scene.assert_exact().await, 0, "jobs were sent twice");
     let bound = Some(("sending again", Duration::from_secs(25)));
-    let row = Row { number: 46, fault: "sender frozen for 120 s between claim and POST", holds: "D O", bound };
+    let row = Row {
+        number: 46,
+        fault: "sender frozen for 120 s between its last look at the claim and its POST",
+        holds: "D O",
+        bound,
+    };
     row.held(took, "");
 }
