@@ -254,14 +254,14 @@ async fn a_thousand_time_outs_of_messages_that_were_taken_double_none() {
     const TIME_OUTS: u64 = 1_000;
     let mut scene = Scene::new(&Urls::shared(), &[]).await;
     let (_gateway, _workers, _sender) = scene.begin(1).await;
-    // Less than half of all calls: a breaker that opened would let few through.
+    // A tenth of all calls: with half of them a breaker would open, and let few through.
     let fault = Fault {
-        probability: Some(0.35),
+        probability: Some(0.1),
         count: Some(TIME_OUTS),
         ..Fault::new(FaultKind::TimeoutAfter { statuses: true })
     };
     scene.simulator.inject(fault);
-    scene.write(600, 10, 1, Duration::from_millis(2_000));
+    scene.write(1_000, 10, 1, Duration::from_millis(8_000));
     assert_eq!(scene.assert_exact().await, 0, "jobs were sent twice");
     let struck = scene.simulator.sends().iter().filter(|sent| !sent.answered).count() as u64;
     assert_eq!(struck, TIME_OUTS);
