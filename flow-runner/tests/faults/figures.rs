@@ -29,6 +29,16 @@ async fn owner(scene: &Scene, senders: &[Member]) -> usize {
     .await
 }
 
+/// How many senders share the outbound queues out among themselves, each of which is somebody's.
+fn owners_of_outbound(scene: &Scene) -> usize {
+    let output = scene.fleet.command(&["queues", "--json"], &[]).output().expect("it runs");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let queues = found["items"].as_array().expect("queues").iter();
+    let outbound = queues.filter(|queue| queue["queue"].as_str().is_some_and(|name| name.starts_with("outbound.")));
+    let owners: Vec<Option<&str>> = outbound.map(|queue| queue["owner"].as_str()).collect();
+    if owners.contains(&None) { 0 } else { owners.into_iter().collect::<std::collections::BTreeSet<_>>().len() }
+}
+
 /// Five thousand people who get one message each and twenty who get ninety, from one number at 80 a second; whoever sends from
 /// it is killed in the middle.
 async fn limits_are_used_and_kept(reading: PairLimit) -> String {
@@ -52,14 +62,13 @@ async fn limits_are_used_and_kept(reading: PairLimit) -> String {
     scene.until("SELECT count(*) FROM jobs", &jobs.to_string()).await;
 
     // Nobody sends before all three have found each other: whoever has the number then keeps it.
-    let numbers = |act| scene.fleet.command(&["numbers", act, NUMBER], &[]).output().expect("it runs");
-    assert!(numbers("pause").status.success());
+    scene.number("pause");
     let mut senders = Vec::new();
     for _ in 0..3 {
         senders.push(scene.fleet.start(Role::Sender, &[]).await);
     }
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    assert!(numbers("resume").status.success());
+    until_within("each has its share", PATIENCE, || owners_of_outbound(&scene) == senders.len()).await;
+    scene.number("resume");
     let simulator = scene.simulator.clone();
     until_within("a third is sent", 4 * PATIENCE, || simulator.sends_count() >= PEOPLE as u64 / 3).await;
     let killed = senders.remove(owner(&scene, &senders).await);

@@ -264,6 +264,12 @@ impl Scene {
         }
     }
 
+    /// Pauses the number that everybody writes to, or has it resume.
+    pub fn number(&self, act: &str) {
+        let done = self.fleet.command(&["numbers", act, NUMBER], &[]).output().expect("it runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
     /// What `/readyz` of a process says, and its status.
     pub async fn readiness(&self, member: &Member) -> (u16, Value) {
         let answer = self.fleet.http.get(member.url("/readyz")).send().await.expect("an answer");
